@@ -1,0 +1,1 @@
+"""Harambee for teams that label in Argilla; built on ``backend``, which never imports it."""

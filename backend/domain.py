@@ -1,0 +1,202 @@
+"""The nouns of the loop: frozen values that every other module passes around.
+
+Standard library only. Offsets are code points of the untouched task text, end-exclusive, exactly
+as Python's ``str`` slices; nothing here or downstream normalises a text in place.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from types import MappingProxyType
+
+NO_META: Mapping[str, str] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Span:
+    """A labelled stretch of a text: ``text[start:end]`` is a mention of ``label``.
+
+    ``score`` is the confidence in [0, 1] that the span is right, ``None`` where nobody said;
+    it takes no part in equality, so gold and predicted spans compare by place and label.
+    """
+
+    start: int
+    end: int
+    label: str
+    score: float | None = field(default=None, compare=False)
+
+    def overlaps(self, other: Span) -> bool:
+        """Whether the two spans share at least one code point."""
+        return self.start < other.end and other.start < self.end
+
+
+@dataclass(frozen=True, slots=True)
+class LabelScheme:
+    """The labels of a project, in the order the team wrote them, with optional descriptions."""
+
+    labels: tuple[str, ...]
+    descriptions: Mapping[str, str] = NO_META
+
+    def __contains__(self, label: object) -> bool:
+        return label in self.labels
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One text to be labelled. ``id`` is the labelling tool's own id, as a string."""
+
+    id: str
+    text: str
+    language: str | None = None
+    meta: Mapping[str, str] = NO_META
+
+
+class SourceKind(enum.StrEnum):
+    """What made a suggestion."""
+
+    LLM = "llm"
+    TAGGER = "tagger"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Provenance of a suggestion: the model, and for an LLM the version of its prompt."""
+
+    kind: SourceKind
+    model: str
+    prompt_version: str | None = None
+
+
+NO_SOURCE = Source(SourceKind.NONE, "none")
+
+
+@dataclass(frozen=True, slots=True)
+class Suggestion:
+    """Spans proposed for one task by one source.
+
+    ``confidence`` in [0, 1] is how sure the source is of the whole answer, low meaning most
+    informative; it orders the queue. Spans are sorted, inside the text and do not overlap.
+    """
+
+    task_id: str
+    spans: tuple[Span, ...]
+    confidence: float
+    source: Source
+
+
+class Outcome(enum.StrEnum):
+    """How one paid (or attempted) LLM answer for one task ended."""
+
+    ANNOTATED = "annotated"
+    INVALID = "invalid"
+    TRUNCATED = "truncated"
+    REFUSED = "refused"
+    FILTERED = "filtered"
+    UNREACHABLE = "unreachable"
+    OVER_BUDGET = "over_budget"
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """A mention that an LLM gave and that could not become a span, with the reason."""
+
+    mention: str
+    label: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What an annotator made of one task.
+
+    ``suggestion`` is present if and only if ``outcome`` is ``ANNOTATED``: a failed call is never
+    an empty label set. ``repaired`` counts spans that needed repair (case, normal form, quotes);
+    ``rejected`` keeps what was given and could not be used. ``detail`` says why an answer failed.
+    """
+
+    task_id: str
+    outcome: Outcome
+    suggestion: Suggestion | None = None
+    repaired: int = 0
+    rejected: tuple[Rejection, ...] = ()
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Annotation:
+    """What one annotator submitted for one task, as the tool keeps it.
+
+    ``skipped`` annotations ("was_cancelled", "discarded") carry no labels to learn from but take
+    the task out of the pool. ``lead_time`` is in seconds.
+    """
+
+    id: str
+    task_id: str
+    spans: tuple[Span, ...]
+    annotator: str
+    updated_at: datetime
+    skipped: bool = False
+    lead_time: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A text with trusted spans: what a tagger learns from and is measured on."""
+
+    task_id: str
+    text: str
+    spans: tuple[Span, ...]
+    weight: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class SpanScores:
+    """Strict span counts: a predicted span is right only with the exact bounds and label."""
+
+    true_positives: int
+    false_positives: int
+    false_negatives: int
+
+    @property
+    def precision(self) -> float:
+        """Share of predicted spans that are right, 0.0 where none was predicted."""
+        predicted = self.true_positives + self.false_positives
+        return self.true_positives / predicted if predicted else 0.0
+
+    @property
+    def recall(self) -> float:
+        """Share of gold spans that were found, 0.0 where there are none."""
+        gold = self.true_positives + self.false_negatives
+        return self.true_positives / gold if gold else 0.0
+
+    @property
+    def f1(self) -> float:
+        """Harmonic mean of precision and recall in [0, 1]; 0.0 where nothing is right."""
+        support = 2 * self.true_positives + self.false_positives + self.false_negatives
+        return 2 * self.true_positives / support if support else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class PaidCall:
+    """What is about to be asked of an LLM provider, as the ledger needs to know it."""
+
+    project_id: int | None
+    provider: str
+    model: str
+    prompt_version: str
+    task_ids: tuple[str, ...]
+    run: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens that a provider says it billed; ``cached_input`` is part of ``input``."""
+
+    input: int = 0
+    output: int = 0
+    cached_input: int = 0
+    cache_write: int = 0
