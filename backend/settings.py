@@ -117,6 +117,8 @@ class SuggestionSettings(Section):
     strategy: Literal["margin", "mean-entropy", "least-confidence"] = "margin"
 
 
+ANY_INTERFACE = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared with, not bound to
+
 ECOSYSTEM_NAMES: Mapping[str, tuple[str, str]] = {
     "LABEL_STUDIO_HOST": ("label_studio", "url"),
     "LABEL_STUDIO_URL": ("label_studio", "url"),
@@ -186,7 +188,7 @@ class Settings(BaseSettings):
         """The address under which the labelling tool reaches this backend."""
         if self.server.public_url:
             return self.server.public_url.rstrip("/")
-        host = "localhost" if self.server.host in {"0.0.0.0", "::"} else self.server.host
+        host = "localhost" if self.server.host in ANY_INTERFACE else self.server.host
         return f"http://{host}:{self.server.port}"
 
     @classmethod
