@@ -1,0 +1,1 @@
+"""Active learning: how sure a model is, and which task to ask a human next."""

@@ -1,0 +1,1 @@
+"""Label Studio: its labelling config, its wire and its REST interface."""

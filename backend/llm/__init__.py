@@ -1,0 +1,1 @@
+"""LLM annotators: prompts, provider clients, parsing, cache and retries."""

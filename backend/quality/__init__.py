@@ -1,0 +1,1 @@
+"""Measures of quality, strict by default."""

@@ -1,0 +1,1 @@
+"""The durable state: schema, migrations and repositories."""

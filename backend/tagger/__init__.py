@@ -1,0 +1,1 @@
+"""Taggers: sequence labellers trained on accepted labels, and their versions on disk."""
