@@ -200,3 +200,31 @@ class Usage:
     output: int = 0
     cached_input: int = 0
     cache_write: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RoundReport:
+    """What one round of the loop did and measured.
+
+    ``labels``: tasks accepted so far; ``training`` and ``held_out``: how they were divided. The
+    scores are strict span scores on the held-out tasks: of the new tagger, of the tagger that
+    served before, of the LLM (on ``llm_tasks`` of them that it answered) and of what annotators
+    are shown from now on. ``None`` means that there was nothing to measure.
+    """
+
+    number: int
+    labels: int = 0
+    training: int = 0
+    held_out: int = 0
+    tagger: SpanScores | None = None
+    previous: SpanScores | None = None
+    llm: SpanScores | None = None
+    llm_tasks: int = 0
+    shown: SpanScores | None = None
+    model: int | None = None
+    promoted: bool = False
+    reason: str = ""
+    version: str = ""
+    pushed: int = 0
+    reordered: int = 0
+    spent_usd: str = "0"

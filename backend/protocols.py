@@ -6,8 +6,9 @@ protocol under ``tests/contract``, which every implementation passes, fakes incl
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Protocol
@@ -21,6 +22,8 @@ from backend.domain import (
     Example,
     LabelScheme,
     PaidCall,
+    RoundReport,
+    SourceKind,
     Span,
     Suggestion,
     Task,
@@ -192,32 +195,77 @@ class Models(Protocol):
         """The promoted version; the newest earlier one that verifies if it is damaged."""
 
 
-class Records(Protocol):
-    """The durable memory of one project. Every write is committed when the call returns."""
+class TaskRecords(Protocol):
+    """The durable memory of a project's tasks and annotations, as the labelling tool told them.
 
-    def add_tasks(self, tasks: Iterable[Task]) -> int:
-        """Remember tasks (new text replaces old), returning how many were new."""
+    Every write is committed when the call returns. Nothing is read from the tool here.
+    """
+
+    def replace_tasks(self, tasks: Iterable[Task]) -> int:
+        """Make the store equal to the tool's full list of tasks; returns how many were new."""
 
     def pool(self) -> list[Task]:
         """Tasks without a standing annotation, lowest confidence first, then in tool order."""
 
-    def replace_annotations(self, annotations: Iterable[Annotation]) -> int:
-        """Make the store equal to the tool's full export, returning how many rows changed."""
+    def set_confidence(self, confidence: Mapping[str, float]) -> None:
+        """Order the pool: confidence in [0, 1] by task id."""
 
-    def examples(self) -> list[Example]:
-        """One example per labelled task (the newest annotation that is not a skip), validated.
+    def replace_annotations(
+        self, annotations: Iterable[Annotation], as_of: datetime, task_ids: Iterable[str] | None
+    ) -> int:
+        """Make the store equal to what the tool held at ``as_of``; returns the rows changed.
 
-        Spans that the tool stored although they are impossible are left out and counted.
+        ``annotations`` are all that stand, of the tasks ``task_ids`` or (``None``) of the whole
+        project. What was read from the tool later than ``as_of`` is left alone.
         """
 
+    def labelled(self) -> list[tuple[Task, Annotation]]:
+        """Each labelled task with its newest annotation that is not a skip, in tool order."""
+
+
+class SuggestionRecords(Protocol):
+    """The durable memory of what was suggested in a project, by whom, and what the tool holds.
+
+    Every write is committed when the call returns.
+    """
+
     def keep_answer(self, answer: Answer) -> None:
-        """Remember an LLM answer, failed ones too."""
+        """Remember how an LLM answer ended, and its suggestion if there is one."""
 
-    def answered(self) -> dict[str, Suggestion]:
-        """The LLM's suggestions by task id, for the newest prompt and model."""
-
-    def keep_suggestions(self, suggestions: Iterable[Suggestion]) -> None:
+    def keep(self, suggestions: Iterable[Suggestion]) -> None:
         """Remember what a source proposes for tasks, replacing its earlier proposals."""
+
+    def by_source(self, kind: SourceKind) -> dict[str, Suggestion]:
+        """The last suggestion of that kind of source for each task it has one for."""
+
+    def version_for(self, suggestions: Sequence[Suggestion]) -> str:
+        """The version string under which these suggestions have to be pushed.
+
+        The serving version while no task that carries it would change; else a new one, durable at
+        once, so that a push that was cut off goes on under the same version if it is the same push.
+        """
+
+    def mark_pushed(self, suggestions: Iterable[Suggestion], version: str) -> None:
+        """The tool holds these suggestions under ``version``."""
+
+    def serving_version(self) -> str | None:
+        """The version the tool serves, ``None`` before the first."""
+
+    def serve(self, version: str) -> None:
+        """The tool serves ``version`` now."""
+
+
+class RoundRecords(Protocol):
+    """The durable memory of what each round measured."""
+
+    def all(self) -> list[RoundReport]:
+        """Every round, oldest first."""
+
+    def keep(self, report: RoundReport) -> None:
+        """Remember a round (again, if it was cut off)."""
+
+    def spent_usd(self) -> Decimal:
+        """Money spent or reserved for this project so far."""
 
 
 class Jobs(Protocol):

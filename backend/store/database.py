@@ -1,0 +1,132 @@
+"""One database, SQLite or PostgreSQL, with short transactions that say whether they write.
+
+SQLite runs with ``journal_mode=DELETE`` and ``synchronous=FULL``: releases before 3.51.3 can
+corrupt a WAL database, and an acknowledged label has to be on the disk. A writing transaction
+takes its lock at once (``BEGIN IMMEDIATE``), so that two writers wait instead of deadlocking.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection, create_engine, event, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.orm import Session
+
+from backend.errors import ConfigurationError, MissingExtraError, StoreError
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+BUSY_SECONDS = 20.0
+MIGRATION_LOCK = 4242
+
+
+class Database:
+    """Connections to the store; safe to share between threads, opened per process."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.is_sqlite = url.startswith("sqlite")
+        if self.is_sqlite:
+            _make_folder(url)
+        try:
+            self._engine = create_engine(
+                url, pool_pre_ping=not self.is_sqlite, connect_args=self._connect_args()
+            )
+        except ModuleNotFoundError as error:
+            raise MissingExtraError("A PostgreSQL store", "postgres") from error
+        except (ArgumentError, NoSuchModuleError) as error:
+            raise ConfigurationError(
+                "The database URL cannot be used. Give one like sqlite:///data/harambee.sqlite3 "
+                "or postgresql+psycopg://user:password@host/name."
+            ) from error
+        if self.is_sqlite:
+            event.listen(self._engine, "connect", _set_pragmas)
+            event.listen(self._engine, "begin", _begin)
+
+    def _connect_args(self) -> dict[str, Any]:
+        return {"timeout": BUSY_SECONDS, "check_same_thread": False} if self.is_sqlite else {}
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """Open a session for reading; a consistent snapshot, never written back."""
+        with self._session(writes=False) as session:
+            yield session
+
+    @contextmanager
+    def write(self) -> Iterator[Session]:
+        """Open a session that commits, durably, when the block ends without an error."""
+        with self._session(writes=True) as session:
+            yield session
+            session.commit()
+
+    @contextmanager
+    def _session(self, *, writes: bool) -> Iterator[Session]:
+        engine = self._engine.execution_options(harambee_writes=writes)
+        try:
+            with Session(engine, expire_on_commit=False) as session:
+                yield session
+        except DBAPIError as error:
+            raise StoreError(
+                f"The database did not take the request ({_reason(error)}). Check that it runs, "
+                "that its disk has room and that it is not locked by another program."
+            ) from error
+
+    def migrate(self) -> None:
+        """Bring the schema to the newest version; safe when several processes start at once."""
+        config = Config()
+        config.set_main_option("script_location", str(MIGRATIONS))
+        try:
+            with self._engine.execution_options(harambee_writes=True).begin() as connection:
+                if not self.is_sqlite:
+                    connection.execute(text(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})"))
+                config.attributes["connection"] = connection
+                command.upgrade(config, "head")
+        except SQLAlchemyError as error:
+            raise ConfigurationError(
+                f"Cannot open or upgrade the database ({_reason(error)}). Check that the data "
+                "folder is writable (HARAMBEE_STORE__DATA_DIR) or that DATABASE_URL is right."
+            ) from error
+
+    def close(self) -> None:
+        """Give all connections back."""
+        self._engine.dispose()
+
+
+def _reason(error: SQLAlchemyError) -> str:
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    lines = str(cause).strip().splitlines()
+    return lines[0] if lines else type(cause).__name__
+
+
+def _make_folder(url: str) -> None:
+    database = make_url(url).database
+    if not database or database == ":memory:":
+        return
+    folder = Path(database).parent
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigurationError(
+            f"Cannot create the data folder {folder}: {error.strerror}. Choose a writable one "
+            "with HARAMBEE_STORE__DATA_DIR or DATABASE_URL."
+        ) from error
+
+
+def _set_pragmas(connection: Any, _record: object) -> None:
+    # With the driver's own transaction control off, "begin" below decides how one starts.
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    for pragma in ("journal_mode=DELETE", "synchronous=FULL", "foreign_keys=ON"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin(connection: Connection) -> None:
+    writes = connection.get_execution_options().get("harambee_writes", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

@@ -1,0 +1,76 @@
+"""The durable inbox: what a labelling tool said has changed, kept before it is acknowledged."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from sqlalchemy import func, select, update
+
+from backend.store.database import Database
+from backend.store.rows import chunks
+from backend.store.schema import InboxRow
+
+
+@dataclass(frozen=True, slots=True)
+class Hint:
+    """A change in the tool: an action and the ids it concerns. The tool itself is the truth."""
+
+    id: int
+    action: str
+    task_ids: tuple[str, ...]
+    annotation_ids: tuple[str, ...]
+
+
+class Inbox:
+    """Hints about one project, in the order they came."""
+
+    def __init__(self, database: Database, project_id: int) -> None:
+        self._database = database
+        self._project_id = project_id
+
+    def put(self, action: str, task_ids: Sequence[str], annotation_ids: Sequence[str]) -> None:
+        """Keep a hint; it is on the disk when this returns."""
+        with self._database.write() as session:
+            session.add(
+                InboxRow(
+                    project_id=self._project_id,
+                    action=action,
+                    task_ids=list(task_ids),
+                    annotation_ids=list(annotation_ids),
+                    received_at=datetime.now(UTC),
+                )
+            )
+
+    def waiting(self, at_most: int = 1000) -> list[Hint]:
+        """The oldest hints that nobody has handled."""
+        query = (
+            select(InboxRow)
+            .where(InboxRow.project_id == self._project_id, InboxRow.handled_at.is_(None))
+            .order_by(InboxRow.id)
+            .limit(at_most)
+        )
+        with self._database.read() as session:
+            return [
+                Hint(row.id, row.action, tuple(row.task_ids), tuple(row.annotation_ids))
+                for row in session.scalars(query)
+            ]
+
+    def count_waiting(self) -> int:
+        """How many hints nobody has handled."""
+        query = select(func.count()).where(
+            InboxRow.project_id == self._project_id, InboxRow.handled_at.is_(None)
+        )
+        with self._database.read() as session:
+            return session.scalar(query) or 0
+
+    def handled(self, hints: Iterable[Hint]) -> None:
+        """These hints have been dealt with."""
+        for chunk in chunks(hint.id for hint in hints):
+            with self._database.write() as session:
+                session.execute(
+                    update(InboxRow)
+                    .where(InboxRow.id.in_(chunk))
+                    .values(handled_at=datetime.now(UTC))
+                )

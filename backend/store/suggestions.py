@@ -1,0 +1,171 @@
+"""The durable memory of what was suggested in a project, in SQL."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session
+
+from backend.domain import Answer, Source, SourceKind, Suggestion
+from backend.store.database import Database
+from backend.store.rows import chunks, spans_from_json, spans_to_json, upsert
+from backend.store.schema import AnswerRow, ProjectRow, SuggestionRow, TaskRow
+
+VERSION_PREFIX = "harambee-v"
+
+
+def version_name(number: int) -> str:
+    """The version string for a number, as the labelling tool shows it."""
+    return f"{VERSION_PREFIX}{number}"
+
+
+def version_number(name: str) -> int:
+    """Undo :func:`version_name`."""
+    return int(name.removeprefix(VERSION_PREFIX))
+
+
+class SqlSuggestionRecords:
+    """:class:`backend.protocols.SuggestionRecords` of the project ``project_id`` of the store."""
+
+    def __init__(self, database: Database, project_id: int) -> None:
+        self._database = database
+        self._project_id = project_id
+
+    def keep_answer(self, answer: Answer) -> None:
+        """See :meth:`backend.protocols.SuggestionRecords.keep_answer`."""
+        row = {
+            "project_id": self._project_id,
+            "task_id": answer.task_id,
+            "outcome": answer.outcome.value,
+            "detail": answer.detail,
+            "repaired": answer.repaired,
+            "rejected": [[item.mention, item.label, item.reason] for item in answer.rejected],
+            "answered_at": datetime.now(UTC),
+        }
+        with self._database.write() as session:
+            upsert(session, AnswerRow, [row], ["project_id", "task_id"])
+            if answer.suggestion:
+                upsert(
+                    session,
+                    SuggestionRow,
+                    [self._suggestion_row(answer.suggestion)],
+                    SUGGESTION_KEY,
+                )
+
+    def keep(self, suggestions: Iterable[Suggestion]) -> None:
+        """See :meth:`backend.protocols.SuggestionRecords.keep`."""
+        for chunk in chunks(suggestions):
+            with self._database.write() as session:
+                rows = [self._suggestion_row(suggestion) for suggestion in chunk]
+                upsert(session, SuggestionRow, rows, SUGGESTION_KEY)
+
+    def _suggestion_row(self, suggestion: Suggestion) -> dict[str, Any]:
+        return {
+            "project_id": self._project_id,
+            "task_id": suggestion.task_id,
+            "kind": suggestion.source.kind.value,
+            "model": suggestion.source.model,
+            "prompt_version": suggestion.source.prompt_version,
+            "spans": spans_to_json(suggestion.spans),
+            "confidence": suggestion.confidence,
+            "suggested_at": datetime.now(UTC),
+        }
+
+    def by_source(self, kind: SourceKind) -> dict[str, Suggestion]:
+        """See :meth:`backend.protocols.SuggestionRecords.by_source`."""
+        query = select(SuggestionRow).where(
+            SuggestionRow.project_id == self._project_id, SuggestionRow.kind == kind.value
+        )
+        with self._database.read() as session:
+            return {row.task_id: suggestion_from_row(row) for row in session.scalars(query)}
+
+    def version_for(self, suggestions: Sequence[Suggestion]) -> str:
+        """See :meth:`backend.protocols.SuggestionRecords.version_for`."""
+        digests = {item.task_id: suggestion_digest(item) for item in suggestions}
+        basis = _digest(sorted(digests.items()))
+        with self._database.write() as session:
+            project = session.get_one(ProjectRow, self._project_id)
+            if project.version and not self._would_change(session, project.version, digests):
+                return version_name(project.version)
+            if project.pending is None or project.pending_basis != basis:
+                project.last_version += 1
+                project.pending, project.pending_basis = project.last_version, basis
+            return version_name(project.pending)
+
+    def _would_change(self, session: Session, version: int, digests: Mapping[str, str]) -> bool:
+        carried = session.execute(
+            select(TaskRow.external_id, TaskRow.pushed_digest).where(
+                TaskRow.project_id == self._project_id, TaskRow.pushed_version == version
+            )
+        )
+        return any(digests.get(task_id, digest) != digest for task_id, digest in carried)
+
+    def mark_pushed(self, suggestions: Iterable[Suggestion], version: str) -> None:
+        """See :meth:`backend.protocols.SuggestionRecords.mark_pushed`."""
+        number = version_number(version)
+        for chunk in chunks(suggestions):
+            with self._database.write() as session:
+                for suggestion in chunk:
+                    session.execute(
+                        update(TaskRow)
+                        .where(
+                            TaskRow.project_id == self._project_id,
+                            TaskRow.external_id == suggestion.task_id,
+                        )
+                        .values(pushed_version=number, pushed_digest=suggestion_digest(suggestion))
+                        .execution_options(synchronize_session=False)
+                    )
+
+    def serving_version(self) -> str | None:
+        """See :meth:`backend.protocols.SuggestionRecords.serving_version`."""
+        with self._database.read() as session:
+            number = session.get_one(ProjectRow, self._project_id).version
+        return version_name(number) if number else None
+
+    def serve(self, version: str) -> None:
+        """See :meth:`backend.protocols.SuggestionRecords.serve`."""
+        with self._database.write() as session:
+            project = session.get_one(ProjectRow, self._project_id)
+            project.version = version_number(version)
+            project.pending = project.pending_basis = None
+
+    def outcomes(self) -> dict[str, int]:
+        """How many of the LLM's last answers ended in which outcome."""
+        query = (
+            select(AnswerRow.outcome, func.count())
+            .where(AnswerRow.project_id == self._project_id)
+            .group_by(AnswerRow.outcome)
+        )
+        with self._database.read() as session:
+            return dict(session.execute(query).tuples().all())
+
+    def rejections(self) -> int:
+        """How many mentions of the LLM could not become a span."""
+        query = select(AnswerRow.rejected).where(AnswerRow.project_id == self._project_id)
+        with self._database.read() as session:
+            return sum(len(rejected) for rejected in session.scalars(query))
+
+
+SUGGESTION_KEY = ("project_id", "task_id", "kind")
+
+
+def suggestion_digest(suggestion: Suggestion) -> str:
+    """A digest of what an annotator would see: spans and source, without scores."""
+    spans = [[span.start, span.end, span.label] for span in suggestion.spans]
+    source = suggestion.source
+    return _digest([spans, source.kind.value, source.model, source.prompt_version])
+
+
+def _digest(value: object) -> str:
+    return hashlib.sha256(json.dumps(value, ensure_ascii=False).encode()).hexdigest()
+
+
+def suggestion_from_row(row: SuggestionRow) -> Suggestion:
+    """The suggestion in a row."""
+    source = Source(SourceKind(row.kind), row.model, row.prompt_version)
+    return Suggestion(row.task_id, spans_from_json(row.spans), row.confidence, source)
