@@ -38,7 +38,7 @@ class LabelScheme:
     """The labels of a project, in the order the team wrote them, with optional descriptions."""
 
     labels: tuple[str, ...]
-    descriptions: Mapping[str, str] = NO_META
+    descriptions: Mapping[str, str] = field(default_factory=lambda: NO_META)
 
     def __contains__(self, label: object) -> bool:
         return label in self.labels
@@ -51,7 +51,7 @@ class Task:
     id: str
     text: str
     language: str | None = None
-    meta: Mapping[str, str] = NO_META
+    meta: Mapping[str, str] = field(default_factory=lambda: NO_META)
 
 
 class SourceKind(enum.StrEnum):
