@@ -228,3 +228,36 @@ class RoundReport:
     pushed: int = 0
     reordered: int = 0
     spent_usd: str = "0"
+
+
+class JobKind(enum.StrEnum):
+    """What a worker can be asked to do for a project."""
+
+    BEGIN = "begin"
+    LEARN = "learn"
+    INBOX = "inbox"
+    RECONCILE = "reconcile"
+
+
+class JobState(enum.StrEnum):
+    """Where a job stands."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A piece of a worker's work. ``fence`` tells this claim of it from earlier, lost ones."""
+
+    id: int
+    project_id: int
+    kind: JobKind
+    fence: int = 0
+    state: JobState = JobState.QUEUED
+    done: int = 0
+    total: int = 0
+    what: str = ""
+    message: str = ""

@@ -16,7 +16,8 @@
     ├── ProviderError             an LLM provider could not answer
     │   └── BudgetExceededError   the next call could exceed the project's budget
     ├── ModelStoreError           a model version is missing, damaged or cannot be written
-    └── StoreError                the database could not take or give a record
+    ├── StoreError                the database could not take or give a record
+    └── JobLostError              another worker has taken this job over
 
 Messages say what happened, the likely cause and what to do, and hold no secrets.
 """
@@ -88,3 +89,7 @@ class ModelStoreError(HarambeeError):
 
 class StoreError(HarambeeError):
     """The database could not take or give a record."""
+
+
+class JobLostError(HarambeeError):
+    """This worker's lease on a job ran out and another worker has the job now."""

@@ -76,7 +76,7 @@ class Projects:
             session.get_one(ProjectRow, project_id).connected_at = datetime.now(UTC)
 
 
-def _find(tool: str, external_id: str) -> Select[tuple[ProjectRow]]:
+def _find(tool: str, external_id: str) -> Select[ProjectRow]:
     return select(ProjectRow).where(ProjectRow.tool == tool, ProjectRow.external_id == external_id)
 
 
