@@ -1,0 +1,315 @@
+"""Who may import whom. The tables below are the architecture; the tests read the source for it.
+
+Every import counts: at the top, inside a function, under ``TYPE_CHECKING``, by name through
+``importlib``. The checker is itself tested on small trees that break one rule each.
+"""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PACKAGES = ("backend", "argilla_pipeline")
+
+FOUNDATION = {"backend", "backend.domain", "backend.errors"}
+PROMISES = FOUNDATION | {"backend.protocols", "backend.text"}
+CORE = PROMISES | {"backend.active_learning", "backend.quality", "backend.cost"}
+PARTS = CORE | {"backend.loop", "backend.llm", "backend.tagger", "backend.store", "backend.jobs"}
+SERVICES = PARTS | {"backend.label_studio", "backend.settings", "backend.services"}
+ARGILLA = {"argilla_pipeline.schema", "argilla_pipeline.convert", "argilla_pipeline.tool"}
+
+# Each room, and the rooms it may import from besides itself.
+DIRECTIONS: Mapping[str, set[str]] = {
+    "backend": set(),
+    "backend.domain": set(),
+    "backend.errors": set(),
+    "backend.settings": FOUNDATION,
+    "backend.protocols": FOUNDATION,
+    "backend.text": FOUNDATION,
+    "backend.active_learning": PROMISES,
+    "backend.quality": PROMISES,
+    "backend.cost": PROMISES,
+    "backend.loop": CORE,
+    "backend.llm": CORE,
+    "backend.tagger": CORE,
+    "backend.store": CORE,
+    "backend.jobs": CORE,
+    "backend.label_studio": PARTS,
+    "backend.services": SERVICES,
+    "backend.web": SERVICES,
+    "backend.testing": PROMISES,
+    "backend.demo": SERVICES | {"backend.web", "backend.testing"},
+    "backend.cli": SERVICES | {"backend.web", "backend.demo"},
+    "backend.__main__": {"backend.cli"},
+    "argilla_pipeline": set(),
+    "argilla_pipeline.schema": PARTS,
+    "argilla_pipeline.convert": PARTS | {"argilla_pipeline.schema"},
+    "argilla_pipeline.tool": PARTS | {"argilla_pipeline.schema", "argilla_pipeline.convert"},
+    "argilla_pipeline.webhooks": SERVICES | ARGILLA,
+    "argilla_pipeline.cli": SERVICES | ARGILLA | {"argilla_pipeline.webhooks"},
+}
+
+# Libraries that one room keeps to itself, so that the others stay light and replaceable.
+HOMES: Mapping[str, str] = {
+    "torch": "backend.tagger",
+    "transformers": "backend.tagger",
+    "accelerate": "backend.tagger",
+    "flask": "backend.web",
+    "werkzeug": "backend.web",
+    "openai": "backend.llm.clients",
+    "anthropic": "backend.llm.clients",
+    "sqlalchemy": "backend.store",
+    "alembic": "backend.store",
+    "argilla": "argilla_pipeline",
+}
+
+ENVIRONMENT_READER = "backend.settings"
+ENVIRONMENT = {"environ", "environb", "getenv", "getenvb", "putenv", "unsetenv"}
+
+
+@dataclass(frozen=True)
+class Module:
+    """A source file, under the name it is imported by."""
+
+    name: str
+    path: Path
+
+    def nodes(self) -> Iterator[ast.AST]:
+        return ast.walk(ast.parse(self.path.read_text(encoding="utf-8"), str(self.path)))
+
+    def absolute(self, node: ast.ImportFrom) -> str:
+        """The ``a.b`` of ``from a.b import c``, relative imports resolved."""
+        package = self.name.split(".")
+        if self.path.name != "__init__.py":
+            package.pop()
+        base = package[: len(package) - node.level + 1] if node.level else []
+        return ".".join([*base, *filter(None, [node.module])])
+
+
+Tree = Mapping[str, Module]
+
+
+def tree_under(root: Path) -> Tree:
+    modules = {}
+    for path in (path for package in PACKAGES for path in (root / package).rglob("*.py")):
+        name = ".".join(path.relative_to(root).with_suffix("").parts).removesuffix(".__init__")
+        modules[name] = Module(name, path)
+    return modules
+
+
+def imports_of(module: Module, tree: Tree) -> Iterator[tuple[int, str]]:
+    """Line and absolute name of everything imported; ``from x import y`` is ``x.y`` if a module."""
+    for node in module.nodes():
+        match node:
+            case ast.Import(names=names):
+                yield from ((node.lineno, alias.name) for alias in names)
+            case ast.ImportFrom(names=names):
+                source = module.absolute(node)
+                inner = [f"{source}.{alias.name}" for alias in names]
+                yield from ((node.lineno, name if name in tree else source) for name in inner)
+            case ast.Call(
+                func=ast.Name(id="import_module" | "__import__")
+                | ast.Attribute(attr="import_module"),
+                args=[ast.Constant(value=str(name)), *_],
+            ):
+                yield node.lineno, name
+
+
+def environment_uses(module: Module) -> Iterator[int]:
+    """Lines that touch the environment's variables, under whatever name ``os`` was imported."""
+    aliases = {"os"}
+    for node in module.nodes():
+        match node:
+            case ast.Import(names=names):
+                aliases |= {alias.asname for alias in names if alias.name == "os" and alias.asname}
+            case ast.ImportFrom(module="os", names=names):
+                if ENVIRONMENT & {alias.name for alias in names}:
+                    yield node.lineno
+            case ast.Attribute(value=ast.Name(id=owner), attr=attribute):
+                if owner in aliases and attribute in ENVIRONMENT:
+                    yield node.lineno
+
+
+def within(name: str, room: str) -> bool:
+    return name == room or name.startswith(f"{room}.")
+
+
+def room_of(name: str) -> str | None:
+    """The room that a module lies in; a package's own room is its ``__init__`` alone."""
+    rooms = [room for room in DIRECTIONS if name == room or room not in PACKAGES]
+    return next((room for room in rooms if within(name, room)), None)
+
+
+def objection(importer: str, imported: str) -> str | None:
+    """Why ``importer`` may not import ``imported``, or ``None`` if it may."""
+    library = imported.partition(".")[0]
+    home = HOMES.get(library, importer)
+    if not within(importer, home):
+        return f"{library} stays in {home}"
+    if library not in PACKAGES:
+        return None
+    room, target = room_of(importer), room_of(imported)
+    if room is None or target is None:
+        return f"{imported if room else importer} has no place in DIRECTIONS"
+    if target == room or target in DIRECTIONS[room]:
+        return None
+    return f"{room} may not import {target}"
+
+
+def violations(root: Path) -> list[str]:
+    """One sentence per broken rule."""
+    tree = tree_under(root)
+    found = []
+    for module in tree.values():
+        for line, name in imports_of(module, tree):
+            if why := objection(module.name, name):
+                found.append(f"{module.name}:{line} imports {name}: {why}")
+        if module.name != ENVIRONMENT_READER:
+            found += [
+                f"{module.name}:{line} touches the environment: only {ENVIRONMENT_READER} does"
+                for line in environment_uses(module)
+            ]
+    return found
+
+
+def cycle(root: Path) -> list[str] | None:
+    """Modules that import each other in a circle, if any do."""
+    tree = tree_under(root)
+    graph = {
+        name: {imported for _, imported in imports_of(module, tree)} & tree.keys() - {name}
+        for name, module in tree.items()
+    }
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        return list(error.args[1])
+    return None
+
+
+def test_every_import_goes_in_an_allowed_direction() -> None:
+    assert violations(ROOT) == []
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    assert cycle(ROOT) is None
+
+
+def test_the_allowed_directions_have_no_circle_themselves() -> None:
+    TopologicalSorter({room: allowed - {room} for room, allowed in DIRECTIONS.items()}).prepare()
+
+
+def test_every_module_has_a_place() -> None:
+    assert [name for name in tree_under(ROOT) if room_of(name) is None] == []
+
+
+def plant(root: Path, sources: Mapping[str, str]) -> Path:
+    """A tree with the given modules."""
+    for name, source in sources.items():
+        path = root.joinpath(*name.split(".")).with_suffix(".py")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(source, encoding="utf-8")
+    return root
+
+
+class TestTheChecker:
+    @pytest.mark.parametrize(
+        ("importer", "source"),
+        [
+            ("backend.loop", "from backend.llm.annotator import LlmAnnotator"),
+            ("backend.loop", "from backend import tagger"),
+            ("backend.loop", "from backend.label_studio import tool"),
+            ("backend.loop", "import backend.web"),
+            ("backend.loop", "def late():\n    from backend.store import database"),
+            ("backend.loop", "if TYPE_CHECKING:\n    from backend.jobs import Queue"),
+            ("backend.loop", "import importlib\nimportlib.import_module('backend.web')"),
+            ("backend.loop", "from .llm import annotator"),
+            ("backend.llm.annotator", "from backend.store.ledger import SqlLedger"),
+            ("backend.llm.annotator", "from ..tagger import crf"),
+            ("backend.tagger.crf", "import backend.llm"),
+            ("backend.store.records", "import backend.jobs"),
+            ("backend.jobs", "import backend.store.records"),
+            ("backend.domain", "from backend.text import spans"),
+            ("backend.tagger.crf", "from backend.settings import load_settings"),
+            ("backend.services", "import backend.web"),
+            ("backend.web.predict", "from backend.testing import llm_server"),
+            ("backend.cli", "from backend.testing import llm_server"),
+            ("backend.testing.tools", "import backend.loop"),
+            ("backend.services", "from argilla_pipeline.tool import ArgillaTool"),
+            ("backend.text.tokens", "import torch.nn"),
+            ("backend.quality.audit", "from transformers import pipeline"),
+            ("backend.services", "import flask"),
+            ("backend.llm.annotator", "import openai"),
+            ("backend.llm.batches", "from anthropic.types import Message"),
+            ("backend.services", "from sqlalchemy import select"),
+            ("backend.label_studio.tool", "import argilla"),
+            ("backend.tagger.crf", "import os\nos.environ['OMP_NUM_THREADS'] = '1'"),
+            ("backend.cli", "import os as system\nsystem.getenv('PORT')"),
+            ("backend.cli", "from os import environ"),
+            ("backend.surprise", "import backend.domain"),
+        ],
+    )
+    def test_it_objects_to_a_broken_rule(self, tmp_path: Path, importer: str, source: str) -> None:
+        plant(tmp_path, {"backend.llm.annotator": "", "backend.tagger.__init__": ""})
+
+        (found,) = violations(plant(tmp_path, {importer: source}))
+
+        assert found.startswith(f"{importer}:{source.count(chr(10)) + 1} ")
+
+    @pytest.mark.parametrize(
+        ("importer", "source"),
+        [
+            ("backend.loop", "from backend import domain, protocols\nimport numpy"),
+            ("backend.llm.clients.openai", "import openai"),
+            ("backend.tagger.model", "def late():\n    import torch"),
+            ("backend.web.predict", "import flask\nfrom backend.services import compose"),
+            ("backend.demo.story", "from backend.testing import llm_server"),
+            ("backend.settings", "import os\nos.environ"),
+            ("backend.store.records", "import os\nos.fsync(3)\nimport sqlalchemy"),
+            ("argilla_pipeline.tool", "import argilla\nfrom backend.domain import Task"),
+            ("argilla_pipeline.cli", "from backend.services import compose"),
+        ],
+    )
+    def test_it_lets_the_rest_pass(self, tmp_path: Path, importer: str, source: str) -> None:
+        assert violations(plant(tmp_path, {importer: source})) == []
+
+    def test_it_finds_a_circle_through_a_late_import(self, tmp_path: Path) -> None:
+        sources = {
+            "backend.text.spans": "from backend.text import tokens",
+            "backend.text.tokens": "def late():\n    from . import spans",
+        }
+
+        assert set(cycle(plant(tmp_path, sources)) or ()) == {
+            "backend.text.spans",
+            "backend.text.tokens",
+        }
+
+    def test_it_knows_a_package_by_its_own_name(self, tmp_path: Path) -> None:
+        plant(tmp_path, {"backend.__init__": "", "backend.text.__init__": "from . import spans"})
+
+        assert set(tree_under(tmp_path)) == {"backend", "backend.text"}
+
+
+@pytest.mark.parametrize(
+    ("module", "absent"),
+    [
+        ("backend.loop", "torch transformers flask sqlalchemy openai anthropic"),
+        ("backend.services", "torch transformers flask"),
+        ("backend.testing", "torch flask sqlalchemy"),
+        ("backend.web", "torch transformers"),
+        ("backend.cli", "torch transformers"),
+    ],
+)
+def test_importing_a_module_loads_nothing_it_should_not(module: str, absent: str) -> None:
+    code = f"import sys, {module}; print(*set({absent.split()}) & sys.modules.keys())"
+
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+
+    assert (run.stdout.strip(), run.stderr) == ("", "")
