@@ -1,0 +1,83 @@
+"""What is asked of a chat model and what comes back, whichever provider serves it.
+
+A call ends in one of three ways: a :class:`Completion` (the provider answered, and billed it), a
+:class:`Failure` (this call did not work), or a :class:`~backend.errors.ProviderError` (no call
+can work as configured: wrong key, no credit, retired model).
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from backend.domain import Outcome, Usage
+
+NOTHING_BILLED = Usage()
+
+
+@dataclass(frozen=True, slots=True)
+class ChatRequest:
+    """One question. ``system`` is the same for many, so that providers can cache it.
+
+    ``schema`` is a JSON schema for the answer in the subset that both providers' strict modes
+    take: every property required, no additional ones, no numeric bounds.
+    """
+
+    system: str
+    user: str
+    schema: Mapping[str, Any]
+    max_output_tokens: int
+
+
+class Stop(enum.StrEnum):
+    """Why a model stopped writing."""
+
+    COMPLETE = "complete"
+    TRUNCATED = "truncated"
+    REFUSED = "refused"
+    FILTERED = "filtered"
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """An answer that the provider billed. ``usage`` is ``None`` where it did not say for what."""
+
+    text: str
+    stop: Stop
+    usage: Usage | None
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A call without a usable answer.
+
+    ``retryable`` says whether the same call may work later, ``retry_after`` after how many
+    seconds the provider wants it. ``usage`` is what was billed: ``NOTHING_BILLED`` for a call
+    that the provider turned down, ``None`` where it may have been billed and nobody knows.
+    """
+
+    outcome: Outcome
+    detail: str
+    retryable: bool
+    usage: Usage | None = None
+    retry_after: float | None = None
+
+
+class ChatClient(Protocol):
+    """A connection to one model. Safe to share between threads; makes one attempt per call."""
+
+    @property
+    def provider(self) -> str:
+        """Whose wire protocol it speaks, which is also where prices are looked up."""
+
+    @property
+    def model(self) -> str:
+        """The model's name at the provider."""
+
+    def ask(self, request: ChatRequest) -> Completion | Failure:
+        """One attempt.
+
+        Raises :class:`~backend.errors.ProviderError` when no call can work as configured.
+        """
