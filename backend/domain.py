@@ -208,8 +208,9 @@ class RoundReport:
 
     ``labels``: tasks accepted so far; ``training`` and ``held_out``: how they were divided. The
     scores are strict span scores on the held-out tasks: of the new tagger, of the tagger that
-    served before, of the LLM (on ``llm_tasks`` of them that it answered) and of what annotators
-    are shown from now on. ``None`` means that there was nothing to measure.
+    served before, of the LLM (on the ``llm_tasks`` of them that it answered) and of what is shown
+    from now on, by the rule that ``preferred`` is the source where both have an answer. ``None``
+    means that there was nothing to measure.
     """
 
     number: int
@@ -221,6 +222,7 @@ class RoundReport:
     llm: SpanScores | None = None
     llm_tasks: int = 0
     shown: SpanScores | None = None
+    preferred: SourceKind = SourceKind.LLM
     model: int | None = None
     promoted: bool = False
     reason: str = ""

@@ -92,4 +92,4 @@ class StoreError(HarambeeError):
 
 
 class JobLostError(HarambeeError):
-    """This worker's lease on a job ran out and another worker has the job now."""
+    """The lease on a job ran out and another worker has the job now."""

@@ -150,8 +150,11 @@ class AnnotationTool(Protocol):
         push which was cut off can be repeated. Raises when the tool stored fewer than were sent.
         """
 
-    def accepted(self) -> Iterator[Annotation]:
-        """Every annotation that annotators submitted and that still stands, skips included."""
+    def accepted(self, task_ids: Collection[str] | None = None) -> Iterator[Annotation]:
+        """Every annotation that annotators submitted and that still stands, skips included.
+
+        Of the whole project, or of the tasks with these ids; an id that is gone has none.
+        """
 
     def prioritise(self, version: str) -> None:
         """Make ``version`` the current one: the task with its lowest score is served first."""
@@ -238,8 +241,10 @@ class SuggestionRecords(Protocol):
     def keep(self, suggestions: Iterable[Suggestion]) -> None:
         """Remember what a source proposes for tasks, replacing its earlier proposals."""
 
-    def by_source(self, kind: SourceKind) -> dict[str, Suggestion]:
-        """The last suggestion of that kind of source for each task it has one for."""
+    def by_source(
+        self, kind: SourceKind, task_ids: Collection[str] | None = None
+    ) -> dict[str, Suggestion]:
+        """The last suggestion of that kind of source for each task (of these) it has one for."""
 
     def version_for(self, suggestions: Sequence[Suggestion]) -> str:
         """The version string under which these suggestions have to be pushed.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -76,13 +76,24 @@ class SqlSuggestionRecords:
             "suggested_at": datetime.now(UTC),
         }
 
-    def by_source(self, kind: SourceKind) -> dict[str, Suggestion]:
+    def by_source(
+        self, kind: SourceKind, task_ids: Collection[str] | None = None
+    ) -> dict[str, Suggestion]:
         """See :meth:`backend.protocols.SuggestionRecords.by_source`."""
         query = select(SuggestionRow).where(
             SuggestionRow.project_id == self._project_id, SuggestionRow.kind == kind.value
         )
+        queries = (
+            [query]
+            if task_ids is None
+            else [query.where(SuggestionRow.task_id.in_(chunk)) for chunk in chunks(task_ids)]
+        )
         with self._database.read() as session:
-            return {row.task_id: suggestion_from_row(row) for row in session.scalars(query)}
+            return {
+                row.task_id: suggestion_from_row(row)
+                for query in queries
+                for row in session.scalars(query)
+            }
 
     def version_for(self, suggestions: Sequence[Suggestion]) -> str:
         """See :meth:`backend.protocols.SuggestionRecords.version_for`."""

@@ -1,0 +1,212 @@
+"""The ``harambee`` command."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from backend import __version__, loop
+from backend.domain import JobKind, SourceKind
+from backend.errors import HarambeeError, InputError
+from backend.label_studio.connection import disconnect as disconnect_backend
+from backend.logs import configure_logging
+from backend.operations import Operations
+from backend.protocols import Progress as ProgressCallback
+from backend.report import rounds_table, status_view, suggestions_table
+from backend.services import Services
+from backend.settings import Settings, load_settings
+from backend.status import project_status
+from backend.store.projects import Project
+from backend.store.suggestions import SqlSuggestionRecords
+
+app = typer.Typer(
+    name="harambee",
+    help="LLMs, annotators and a small tagger label low-resource text together.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+label_studio = typer.Typer(help="Set up and leave projects of Label Studio.", no_args_is_help=True)
+app.add_typer(label_studio, name="label-studio")
+console = Console()
+
+ProjectOption = Annotated[int, typer.Option("--project", help="Label Studio's project id.")]
+
+
+@app.callback(invoke_without_command=True)
+def main(
+    context: typer.Context,
+    config: Annotated[
+        Path | None, typer.Option(help="Settings file (YAML); default: HARAMBEE_CONFIG.")
+    ] = None,
+    version: Annotated[bool, typer.Option("--version", help="Say the version.")] = False,
+) -> None:
+    """Read the settings, once, for every command."""
+    if version:
+        console.print(f"harambee {__version__}")
+        raise typer.Exit
+    with teaching():
+        settings = load_settings(config)
+    configure_logging(settings.server.log_level)
+    context.obj = settings
+
+
+@contextmanager
+def teaching() -> Iterator[None]:
+    """Show our errors as a sentence, without a traceback."""
+    try:
+        yield
+    except HarambeeError as error:
+        Console(stderr=True).print(f"[bold red]Error:[/] {error}", highlight=False)
+        raise typer.Exit(1) from error
+
+
+@contextmanager
+def progress_bar() -> Iterator[ProgressCallback]:
+    """A bar that shows what is being done, how far it is and how long it took."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=console, transient=not sys.stdout.isatty()) as bar:
+        tasks: dict[str, object] = {}
+
+        def report(done: int, total: int, what: str = "") -> None:
+            if what not in tasks:
+                tasks[what] = bar.add_task(what, total=total)
+            bar.update(tasks[what], completed=done, total=total)  # type: ignore[arg-type]
+
+        yield report
+
+
+def known_project(services: Services, number: int) -> Project:
+    """The project with Label Studio's id; a clear error if it was never connected."""
+    project = services.project(str(number))
+    if project is None:
+        raise InputError(
+            f"Project {number} is not connected. Run: harambee label-studio connect "
+            f"--project {number}"
+        )
+    return project
+
+
+@app.command()
+def serve(context: typer.Context) -> None:
+    """Serve Label Studio's ML backend calls and webhooks."""
+    from backend.server import Server  # noqa: PLC0415 - only this command needs a server
+
+    with teaching():
+        settings: Settings = context.obj
+        Services(settings).database.close()
+        Server(settings).run()
+
+
+@app.command()
+def worker(context: typer.Context) -> None:
+    """Do the slow work: fetch labels, train, push suggestions."""
+    with teaching():
+        Operations(Services(context.obj)).run_worker()
+
+
+@app.command()
+def status(context: typer.Context) -> None:
+    """Show where every project stands."""
+    with teaching():
+        services = Services(context.obj)
+        projects = services.projects.all()
+        for project in projects:
+            console.print(status_view(project_status(services, project)))
+        if not projects:
+            console.print("No project yet. Run: harambee label-studio connect --project ID")
+
+
+@app.command()
+def learn(
+    context: typer.Context,
+    project: ProjectOption,
+    later: Annotated[bool, typer.Option(help="Leave it to the worker.")] = False,
+) -> None:
+    """Train on the accepted labels and push better suggestions."""
+    with teaching():
+        services = Services(context.obj)
+        found = known_project(services, project)
+        if later:
+            Operations(services).queue.enqueue(JobKind.LEARN, found.id)
+            console.print("The worker has been told.")
+            return
+        with progress_bar() as progress:
+            report = loop.play_round(services.workspace(found), progress)
+        console.print(rounds_table([report]))
+
+
+@app.command()
+def suggestions(
+    context: typer.Context,
+    project: ProjectOption,
+    task: Annotated[str, typer.Option("--task", help="Label Studio's task id.")],
+) -> None:
+    """Show what each source suggests for a task, the one that is not shown included."""
+    with teaching():
+        services = Services(context.obj)
+        records = SqlSuggestionRecords(services.database, known_project(services, project).id)
+        kinds = (SourceKind.LLM, SourceKind.TAGGER)
+        found = [records.by_source(kind, [task]).get(task) for kind in kinds]
+        console.print(suggestions_table([item for item in found if item]))
+
+
+@app.command()
+def rollback(context: typer.Context, project: ProjectOption) -> None:
+    """Let the tagger that served before serve again."""
+    with teaching():
+        services = Services(context.obj)
+        number = services.shelf(known_project(services, project).id).rollback()
+        console.print(f"Model version {number} serves. Run harambee label-studio connect to push.")
+
+
+@label_studio.command("connect")
+def connect(context: typer.Context, project: ProjectOption) -> None:
+    """Set a project up in Label Studio and give every task a first suggestion."""
+    with teaching():
+        operations = Operations(Services(context.obj))
+        with progress_bar() as progress:
+            connected = operations.connect(str(project), progress)
+        for warning in connected.connection.warnings:
+            console.print(f"[yellow]Note:[/] {warning}", highlight=False)
+        console.print(
+            f"Project {project} is connected: {connected.report.pushed} suggestions pushed as "
+            f"{connected.report.version}, least certain task first."
+        )
+
+
+@label_studio.command("disconnect")
+def disconnect(context: typer.Context, project: ProjectOption) -> None:
+    """Remove this backend and its webhook from a project; labels and predictions stay."""
+    with teaching():
+        services = Services(context.obj)
+        disconnect_backend(services.label_studio, project, services.settings.public_url)
+        console.print(f"Project {project} is disconnected.")
+
+
+@app.command()
+def demo(
+    context: typer.Context,
+    once: Annotated[bool, typer.Option(help="End after the last round.")] = False,
+    tool: Annotated[str, typer.Option(help="The labelling tool.")] = "label-studio",
+    port: Annotated[int, typer.Option(help="harambee's port; 0 takes a free one.")] = 9090,
+    label_studio_port: Annotated[int, typer.Option(help="Label Studio's port, or 0.")] = 8080,
+) -> None:
+    """Play two rounds on the sample corpus in a real Label Studio."""
+    from backend.demo.story import run_demo  # noqa: PLC0415 - brings its own servers
+
+    with teaching():
+        if tool != "label-studio":
+            raise InputError(f"The demo knows the tool label-studio, not {tool!r}.")
+        run_demo(context.obj, console, once=once, ports=(port, label_studio_port))

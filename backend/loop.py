@@ -1,0 +1,424 @@
+"""The story: how a sentence becomes a suggestion, and a label becomes a better model.
+
+::
+
+    begin       pull -> annotate -> suggest -> reprioritise
+    play_round  pull -> annotate -> learn -> suggest -> reprioritise
+
+``pull`` copies tasks and accepted labels out of the labelling tool. ``annotate`` has the LLM label
+the head of the queue, as far as the budget goes. ``suggest`` puts the best suggestion there is for
+every unlabelled task into the tool, under one version. ``learn`` trains a tagger on the accepted
+labels and lets it serve if it is not worse. ``reprioritise`` makes the new suggestions the current
+ones, so that the task they are least sure of is served first.
+
+Everything here is written against :mod:`backend.protocols`; each step can be cut off at any point
+and done again: nothing is lost, paid twice or pushed twice.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+import numpy as np
+
+from backend.active_learning.cold_start import cold_start_confidence
+from backend.active_learning.strategies import STRATEGIES
+from backend.domain import (
+    NO_SOURCE,
+    Example,
+    LabelScheme,
+    Outcome,
+    RoundReport,
+    Source,
+    SourceKind,
+    Span,
+    SpanScores,
+    Suggestion,
+    Task,
+)
+from backend.protocols import (
+    AnnotationTool,
+    Annotator,
+    Models,
+    Progress,
+    RoundRecords,
+    SuggestionRecords,
+    Tagger,
+    TaggerFamily,
+    TaskRecords,
+    silent,
+)
+from backend.quality.holdout import split
+from backend.quality.span_f1 import span_scores
+from backend.settings import LearningSettings, SuggestionSettings
+from backend.text.spans import valid_spans
+
+WINDOW = 512
+"""Texts tagged at a time, so that memory stays flat however large the pool is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """One project with everything the loop needs for it."""
+
+    scheme: LabelScheme
+    tool: AnnotationTool
+    tasks: TaskRecords
+    suggestions: SuggestionRecords
+    rounds: RoundRecords
+    models: Models
+    family: TaggerFamily
+    annotator: Annotator | None
+    learning: LearningSettings
+    showing: SuggestionSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Push:
+    """Suggestions that the tool now holds under ``version``, and how the queue will change."""
+
+    version: str
+    stored: int
+    reordered: int
+    confidence: Mapping[str, float]
+
+
+# The two main jobs ------------------------------------------------------------------------------
+
+
+def begin(work: Workspace, progress: Progress = silent) -> RoundReport:
+    """First suggestions for every task of a project, or for those that are new in it."""
+    pull(work, progress)
+    annotate(work, progress)
+    push = suggest(work, progress)
+    reprioritise(work, push)
+    report = _with_push(work, measure(work), push)
+    if not work.rounds.all():
+        work.rounds.keep(report)
+    return report
+
+
+def play_round(work: Workspace, progress: Progress = silent) -> RoundReport:
+    """Learn from the labels accepted so far and give the pool new suggestions and a new order."""
+    pull(work, progress)
+    annotate(work, progress)
+    report = learn(work, progress)
+    push = suggest(work, progress, report.preferred)
+    reprioritise(work, push)
+    report = _with_push(work, report, push)
+    work.rounds.keep(report)
+    return report
+
+
+def _with_push(work: Workspace, report: RoundReport, push: Push) -> RoundReport:
+    return replace(
+        report,
+        version=push.version,
+        pushed=push.stored,
+        reordered=push.reordered,
+        spent_usd=str(work.rounds.spent_usd()),
+    )
+
+
+# Pull -------------------------------------------------------------------------------------------
+
+
+def pull(work: Workspace, progress: Progress = silent) -> None:
+    """Make the records equal to what the tool holds now: tasks, and labels that stand."""
+    progress(0, 1, "reading tasks and labels")
+    work.tasks.replace_tasks(work.tool.tasks())
+    pull_labels(work)
+
+
+def pull_labels(work: Workspace, task_ids: Sequence[str] | None = None) -> int:
+    """Fetch the labels that stand now, of some tasks or of all; returns how many changed."""
+    as_of = datetime.now(UTC)
+    return work.tasks.replace_annotations(work.tool.accepted(task_ids), as_of, task_ids)
+
+
+# Annotate ---------------------------------------------------------------------------------------
+
+
+def annotate(work: Workspace, progress: Progress = silent) -> Counter[Outcome]:
+    """Have the LLM label the head of the queue, as far as the project's budget goes.
+
+    Tasks that it has answered are not asked again; failed ones are, from the cache where the
+    answer was paid for. Every outcome is counted and remembered.
+    """
+    if work.models.serving() is None:
+        _order_without_gold(work)
+    return annotate_tasks(work, work.tasks.pool(), progress)
+
+
+def annotate_tasks(
+    work: Workspace, tasks: Sequence[Task], progress: Progress = silent
+) -> Counter[Outcome]:
+    """Have the LLM label those of the tasks that it has not answered yet."""
+    outcomes: Counter[Outcome] = Counter()
+    if work.annotator is None:
+        return outcomes
+    answered = work.suggestions.by_source(SourceKind.LLM)
+    waiting = [task for task in tasks if not _is_current(answered.get(task.id), work.annotator)]
+    for answer in work.annotator.annotate(waiting, work.scheme):
+        work.suggestions.keep_answer(answer)
+        outcomes[answer.outcome] += 1
+        progress(outcomes.total(), len(waiting), "asking the LLM")
+    return outcomes
+
+
+def _is_current(suggestion: Suggestion | None, annotator: Annotator) -> bool:
+    if suggestion is None:
+        return False
+    source = suggestion.source
+    return (source.model, source.prompt_version) == (annotator.model, annotator.prompt_version)
+
+
+def _order_without_gold(work: Workspace) -> None:
+    """Before any model: texts that stand for many others first."""
+    pool = work.tasks.pool()
+    generator = np.random.default_rng(work.learning.seed)
+    ranks = cold_start_confidence([task.text for task in pool], generator)
+    work.tasks.set_confidence(
+        {task.id: float(rank) for task, rank in zip(pool, ranks, strict=True)}
+    )
+
+
+# Suggest ----------------------------------------------------------------------------------------
+
+
+def suggest(
+    work: Workspace, progress: Progress = silent, preferred: SourceKind | None = None
+) -> Push:
+    """Put the best suggestion for every unlabelled task into the tool, under one version."""
+    pool = work.tasks.pool()
+    tagged = list(tag(work, pool, progress))
+    work.suggestions.keep(tagged)
+    composed = _compose(work, pool, tagged, preferred)
+    version = work.suggestions.version_for(composed)
+    stored = work.tool.suggest(composed, version, progress)
+    work.suggestions.mark_pushed(composed, version)
+    new_order = sorted(composed, key=lambda suggestion: suggestion.confidence)
+    return Push(
+        version=version,
+        stored=stored,
+        reordered=sum(
+            task.id != suggestion.task_id for task, suggestion in zip(pool, new_order, strict=True)
+        ),
+        confidence={suggestion.task_id: suggestion.confidence for suggestion in composed},
+    )
+
+
+def propose(work: Workspace, tasks: Sequence[Task]) -> list[Suggestion]:
+    """What an annotator should see for each task, in order; nothing is kept or sent."""
+    return _compose(work, tasks, tag(work, tasks), None)
+
+
+def _compose(
+    work: Workspace,
+    tasks: Sequence[Task],
+    tagged: Iterable[Suggestion],
+    preferred: SourceKind | None,
+) -> list[Suggestion]:
+    return compose(
+        tasks,
+        work.suggestions.by_source(SourceKind.LLM, [task.id for task in tasks]),
+        {suggestion.task_id: suggestion for suggestion in tagged},
+        preferred or preferred_source(work),
+    )
+
+
+def tag(
+    work: Workspace, tasks: Sequence[Task], progress: Progress = silent
+) -> Iterable[Suggestion]:
+    """What the serving tagger makes of the tasks; nothing while none serves."""
+    serving = work.models.serving()
+    if serving is None:
+        return
+    number, tagger = serving
+    source = Source(SourceKind.TAGGER, f"{tagger.kind}-{number}")
+    strategy = STRATEGIES[work.showing.strategy]
+    for start in range(0, len(tasks), WINDOW):
+        window = tasks[start : start + WINDOW]
+        taggings = tagger.tag([task.text for task in window])
+        for task, tagging, confidence in zip(window, taggings, strategy(taggings), strict=True):
+            yield Suggestion(task.id, tagging.spans, float(confidence), source)
+        progress(min(start + WINDOW, len(tasks)), len(tasks), "scoring the pool")
+
+
+def compose(
+    tasks: Sequence[Task],
+    from_llm: Mapping[str, Suggestion],
+    from_tagger: Mapping[str, Suggestion],
+    preferred: SourceKind,
+) -> list[Suggestion]:
+    """One suggestion per task, in order.
+
+    Spans come from the preferred source where both have an answer, else from the one that has.
+    Confidence comes from the tagger where there is one, because it is comparable over all tasks;
+    before, from the LLM. Tasks that nobody has an answer for follow behind, in queue order.
+    """
+    known = [suggestion.confidence for suggestion in from_llm.values()]
+    behind = max(known, default=0.0)
+    composed = []
+    for position, task in enumerate(tasks):
+        llm, tagged = from_llm.get(task.id), from_tagger.get(task.id)
+        shown = (llm or tagged) if preferred is SourceKind.LLM else (tagged or llm)
+        if shown is None:
+            confidence = behind + (1 - behind) * position / len(tasks)
+            composed.append(Suggestion(task.id, (), confidence, NO_SOURCE))
+        else:
+            composed.append(replace(shown, confidence=(tagged or shown).confidence))
+    return composed
+
+
+def preferred_source(work: Workspace) -> SourceKind:
+    """Whose spans are shown where both have an answer: by configuration, or by last measure."""
+    if work.showing.where_both != "best":
+        return SourceKind(work.showing.where_both)
+    rounds = work.rounds.all()
+    return rounds[-1].preferred if rounds else SourceKind.LLM
+
+
+# Reprioritise -----------------------------------------------------------------------------------
+
+
+def reprioritise(work: Workspace, push: Push) -> None:
+    """Let the tool serve what was pushed, least certain task first.
+
+    Our own answer to "which version?" changes first, because a tool may ask while it switches.
+    """
+    work.suggestions.serve(push.version)
+    work.tool.prioritise(push.version)
+    work.tasks.set_confidence(push.confidence)
+
+
+# Learn ------------------------------------------------------------------------------------------
+
+
+def learn(work: Workspace, progress: Progress = silent) -> RoundReport:
+    """Train a tagger on the accepted labels; promote it unless it is worse on held-out ones."""
+    training, held_out = split(trusted_examples(work)[0], work.learning.held_out_share)
+    number = len(work.rounds.all())
+    if reason := _too_little(training, work.learning.min_labels):
+        return replace(measure(work), number=number, reason=reason)
+
+    generator = np.random.default_rng([work.learning.seed, number])
+    candidate = work.family.train(training, work.scheme, generator, progress)
+    serving = work.models.serving()
+    new = score(candidate, held_out)
+    previous = score(serving[1], held_out) if serving else None
+    promoted, reason = _decide(new, previous, work.learning.promotion_tolerance)
+    model = work.models.publish(
+        candidate,
+        {
+            "training_texts": len(training),
+            "held_out_texts": len(held_out),
+            "held_out_f1": new.f1 if new else None,
+            "labels": list(work.scheme.labels),
+        },
+    )
+    if promoted:
+        work.models.promote(model)
+    return replace(
+        measure(work),
+        number=number,
+        tagger=new,
+        previous=previous,
+        model=model,
+        promoted=promoted,
+        reason=reason,
+    )
+
+
+def _too_little(training: Sequence[Example], at_least: int) -> str:
+    if len(training) < at_least:
+        return f"{len(training)} labels to learn from, {at_least} are needed"
+    if not any(example.spans for example in training):
+        return f"none of the {len(training)} labelled texts holds a span"
+    return ""
+
+
+def _decide(
+    new: SpanScores | None, previous: SpanScores | None, tolerance: float
+) -> tuple[bool, str]:
+    if previous is None:
+        return True, "first tagger"
+    if new is None:
+        return True, "no held-out labels to compare on"
+    if new.f1 >= previous.f1 - tolerance:
+        return True, f"held-out F1 {previous.f1:.3f} -> {new.f1:.3f}"
+    return False, f"held-out F1 would fall from {previous.f1:.3f} to {new.f1:.3f}"
+
+
+def measure(work: Workspace) -> RoundReport:
+    """Strict span scores of what serves now on the held-out part of the accepted labels."""
+    examples, _ = trusted_examples(work)
+    training, held_out = split(examples, work.learning.held_out_share)
+    tasks = [Task(example.task_id, example.text) for example in held_out]
+    from_llm = work.suggestions.by_source(SourceKind.LLM, [task.id for task in tasks])
+    tagged = {suggestion.task_id: suggestion for suggestion in tag(work, tasks)}
+    answered = [example for example in held_out if example.task_id in from_llm]
+    llm = _score_suggestions(answered, from_llm)
+    preferred = _better(llm, _score_suggestions(answered, tagged) if tagged else None)
+    if work.showing.where_both != "best":
+        preferred = SourceKind(work.showing.where_both)
+    shown = {item.task_id: item for item in compose(tasks, from_llm, tagged, preferred)}
+    return RoundReport(
+        number=0,
+        labels=len(examples),
+        training=len(training),
+        held_out=len(held_out),
+        llm=llm,
+        llm_tasks=len(answered),
+        shown=_score_suggestions(held_out, shown),
+        preferred=preferred,
+    )
+
+
+def _better(llm: SpanScores | None, tagger: SpanScores | None) -> SourceKind:
+    if tagger is None or (llm is not None and llm.f1 > tagger.f1):
+        return SourceKind.LLM
+    return SourceKind.TAGGER
+
+
+def score(tagger: Tagger, examples: Sequence[Example]) -> SpanScores | None:
+    """Strict span scores of a tagger, ``None`` without a gold span to find."""
+    taggings = tagger.tag([example.text for example in examples])
+    found = {
+        example.task_id: tagging.spans for example, tagging in zip(examples, taggings, strict=True)
+    }
+    return _score(examples, lambda example: found[example.task_id])
+
+
+def _score_suggestions(
+    examples: Sequence[Example], suggestions: Mapping[str, Suggestion]
+) -> SpanScores | None:
+    return _score(examples, lambda example: suggestions[example.task_id].spans)
+
+
+def _score(
+    examples: Sequence[Example], spans_of: Callable[[Example], Iterable[Span]]
+) -> SpanScores | None:
+    if not any(example.spans for example in examples):
+        return None
+    return span_scores((example.spans, spans_of(example)) for example in examples)
+
+
+def trusted_examples(work: Workspace) -> tuple[list[Example], list[str]]:
+    """One example per labelled task, and what had to be left out of the tool's spans and why."""
+    examples: list[Example] = []
+    problems: list[str] = []
+    for task, annotation in work.tasks.labelled():
+        spans, wrong = valid_spans(task.text, annotation.spans, work.scheme)
+        examples.append(Example(task.id, task.text, tuple(spans)))
+        problems += [f"task {task.id}, annotation {annotation.id}: {item}" for item in wrong]
+    return examples, problems
+
+
+def labels_not_learnt(work: Workspace) -> int:
+    """How many accepted labels no tagger has been trained or measured with yet."""
+    learnt = [report.labels for report in work.rounds.all() if report.model is not None]
+    return len(work.tasks.labelled()) - (learnt[-1] if learnt else 0)

@@ -1,0 +1,186 @@
+"""What the tool's calls, the commands and the worker ask for, on top of the services."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from backend import loop
+from backend.domain import JobKind, RoundReport, Task
+from backend.jobs import Handler, JobQueue, make_huey, run_worker
+from backend.label_studio.connection import BasicAuth, ConnectionReport, connect
+from backend.loop import Workspace
+from backend.protocols import Progress, silent
+from backend.services import LABEL_STUDIO, Services
+from backend.store.inbox import Inbox
+from backend.store.projects import Project
+from backend.store.tasks import SqlTaskRecords
+
+SECRET_HEADER = "X-Harambee-Secret"  # noqa: S105 - the header's name, not its value
+RECONCILE_AT_MOST = 0.05
+"""Share of its time that a worker spends on looking for labels that webhooks lost."""
+OPENED_AT_MOST = 4
+"""More tasks than that in one request are not an annotator opening one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Connected:
+    """A project that has been set up, what the tool allowed, and its first suggestions."""
+
+    project: Project
+    connection: ConnectionReport
+    report: RoundReport
+
+
+class Operations:
+    """The verbs of the application; one per process, shared by its threads."""
+
+    def __init__(self, services: Services) -> None:
+        self.services = services
+        self.queue = self._make_queue()
+        self._next_reconcile: dict[int, float] = {}
+
+    def _make_queue(self) -> JobQueue:
+        settings = self.services.settings
+        settings.store.data_dir.mkdir(parents=True, exist_ok=True)
+        huey = make_huey(
+            settings.store.data_dir, settings.jobs.broker_url, inline=settings.jobs.inline
+        )
+        return JobQueue(self.services.jobs, huey, self._handlers(), settings.jobs.lease_seconds)
+
+    # What the tool's calls ask for.
+
+    def meet(self, external_id: str, label_config: str) -> Project:
+        """The Label Studio project, with a first job for the worker if it is new."""
+        known = self.services.project(external_id)
+        if known is not None and known.label_config == label_config:
+            return known
+        project = self.services.projects.register(LABEL_STUDIO, external_id, label_config)
+        if known is None and self.services.settings.label_studio.api_key is not None:
+            self.queue.enqueue(JobKind.BEGIN, project.id)
+        return project
+
+    def answer_opened(self, work: Workspace, tasks: Sequence[Task], deadline: float) -> None:
+        """Have the LLM answer tasks that an annotator has just opened, until the deadline.
+
+        Only for a few tasks; an answer that comes late is kept for the next time.
+        """
+        if work.annotator is None or len(tasks) > OPENED_AT_MOST:
+            return
+        asking = threading.Thread(target=loop.annotate_tasks, args=(work, tasks), daemon=True)
+        asking.start()
+        asking.join(timeout=max(0.0, deadline - time.monotonic()))
+
+    # Setting a project up.
+
+    def connect(self, external_id: str, progress: Progress = silent) -> Connected:
+        """Set Label Studio up for a project and give every task a first suggestion."""
+        project = self._refresh(external_id)
+        connection = self.set_up(project)
+        report = loop.begin(self.services.workspace(project), progress)
+        return Connected(project, connection, report)
+
+    def _refresh(self, external_id: str) -> Project:
+        """The project with its title and labelling config as the tool has them now."""
+        raw = self.services.label_studio.project(int(external_id))
+        return self.services.projects.register(
+            LABEL_STUDIO, external_id, raw["label_config"], raw.get("title", "")
+        )
+
+    def set_up(self, project: Project) -> ConnectionReport:
+        """Register this backend and its webhook in Label Studio."""
+        server = self.services.settings.server
+        password = server.basic_auth_pass
+        credentials = (
+            BasicAuth(server.basic_auth_user, password.get_secret_value())
+            if server.basic_auth_user is not None and password is not None
+            else None
+        )
+        report = connect(
+            self.services.label_studio,
+            int(project.external_id),
+            self.services.settings.public_url,
+            self.services.version_of(project),
+            credentials=credentials,
+            webhook_secret_headers={SECRET_HEADER: project.webhook_secret},
+        )
+        self.services.projects.mark_connected(project.id)
+        return report
+
+    # What a worker does.
+
+    def _handlers(self) -> Mapping[JobKind, Handler]:
+        return {
+            JobKind.BEGIN: self._begin,
+            JobKind.LEARN: self._learn,
+            JobKind.INBOX: self._read_inbox,
+            JobKind.RECONCILE: self._reconcile,
+        }
+
+    def _begin(self, project_id: int, progress: Progress) -> str:
+        project = self.services.projects.get(project_id)
+        if project.connected_at is None:
+            self.set_up(project)
+        report = loop.begin(self.services.workspace(project), progress)
+        return f"{report.pushed} suggestions pushed as {report.version}"
+
+    def _learn(self, project_id: int, progress: Progress) -> str:
+        report = loop.play_round(
+            self.services.workspace(self.services.projects.get(project_id)), progress
+        )
+        verdict = "promoted" if report.promoted else "not promoted"
+        return f"round {report.number}: {verdict} ({report.reason}), {report.pushed} pushed"
+
+    def _read_inbox(self, project_id: int, _progress: Progress) -> str:
+        work = self.services.workspace(self.services.projects.get(project_id))
+        tasks = SqlTaskRecords(self.services.database, project_id)
+        changed = read_inbox(work, self.services.inbox(project_id), tasks)
+        self._learn_if_due(project_id, work)
+        return f"{changed} labels changed"
+
+    def _reconcile(self, project_id: int, progress: Progress) -> str:
+        started = time.monotonic()
+        project = self._refresh(self.services.projects.get(project_id).external_id)
+        work = self.services.workspace(project)
+        loop.pull(work, progress)
+        self._learn_if_due(project_id, work)
+        took = time.monotonic() - started
+        self._next_reconcile[project_id] = time.monotonic() + took / RECONCILE_AT_MOST
+        return "labels are those of the tool"
+
+    def _learn_if_due(self, project_id: int, work: Workspace) -> None:
+        if loop.labels_not_learnt(work) >= self.services.settings.learning.after_labels:
+            self.queue.enqueue(JobKind.LEARN, project_id)
+
+    def run_worker(self) -> None:
+        """Do jobs until the process is told to stop."""
+        run_worker(self.queue, self.services.settings.jobs.reconcile_seconds, self.tick)
+
+    def tick(self) -> None:
+        """Ask for what is due by time: reconciliation, and whatever a wake-up was lost for."""
+        for project in self.services.projects.all():
+            due = self._next_reconcile.get(project.id, 0.0) <= time.monotonic()
+            if project.connected_at is not None and due:
+                self.services.jobs.enqueue(JobKind.RECONCILE, project.id)
+            if self.services.inbox(project.id).count_waiting():
+                self.services.jobs.enqueue(JobKind.INBOX, project.id)
+        self.queue.wake()
+
+
+def read_inbox(work: Workspace, inbox: Inbox, tasks: SqlTaskRecords) -> int:
+    """Fetch the labels of every task that a hint names; returns how many labels changed.
+
+    A hint says only where to look: however often, late or out of order it comes, the store ends up
+    equal to the tool.
+    """
+    changed = 0
+    while hints := inbox.waiting():
+        task_ids = {task_id for hint in hints for task_id in hint.task_ids}
+        task_ids |= tasks.tasks_of_annotations(i for hint in hints for i in hint.annotation_ids)
+        if tasks.unknown_tasks(task_ids):
+            loop.pull(work)
+        changed += loop.pull_labels(work, sorted(task_ids))
+        inbox.handled(hints)
+    return changed

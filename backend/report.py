@@ -1,0 +1,78 @@
+"""Tables for a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from backend.domain import RoundReport, SpanScores, Suggestion
+from backend.status import ProjectStatus
+
+
+def percent(scores: SpanScores | None) -> str:
+    """Strict span F1 in per cent, or a dash where there was nothing to measure."""
+    return "-" if scores is None else f"{100 * scores.f1:.1f}"
+
+
+def rounds_table(rounds: Sequence[RoundReport]) -> Table:
+    """What each round did and measured."""
+    table = Table(title="Rounds (strict span F1 in % on the held-out labels)")
+    for heading in (
+        "round", "labels", "held out", "F1 tagger", "F1 LLM", "F1 shown", "promoted",
+        "reordered", "spend $", "version",
+    ):  # fmt: skip
+        table.add_column(heading, justify="right")
+    for report in rounds:
+        table.add_row(
+            str(report.number),
+            str(report.labels),
+            str(report.held_out),
+            percent(report.tagger),
+            percent(report.llm),
+            percent(report.shown),
+            "yes" if report.promoted else "no",
+            str(report.reordered),
+            f"{float(report.spent_usd):.4f}",
+            report.version,
+        )
+    return table
+
+
+def status_view(status: ProjectStatus) -> RenderableType:
+    """A project at a glance."""
+    outcomes = ", ".join(f"{count} {name}" for name, count in sorted(status.outcomes.items()))
+    lines = [
+        f"Project {status.project.external_id}: {status.project.name or 'without a title'}",
+        f"  serving {status.version}; {status.labelled} of {status.tasks} tasks labelled; "
+        f"{status.inbox} changes waiting",
+        f"  LLM: {outcomes or 'not asked yet'}; {status.rejected_mentions} mentions rejected; "
+        f"${status.spent_usd:.4f} of ${status.budget_usd:.2f} spent",
+    ]
+    lines += [
+        f"  job {job.id} {job.kind.value}: {job.state.value}"
+        + (f", {job.what} {job.done}/{job.total}" if job.state.value == "running" else "")
+        + (f" - {job.message}" if job.message else "")
+        for job in status.jobs[:5]
+    ]
+    text = Text("\n".join(lines))
+    return Group(text, rounds_table(status.rounds)) if status.rounds else text
+
+
+def suggestions_table(suggestions: Sequence[Suggestion]) -> Table:
+    """What each source suggests for one task."""
+    table = Table(title="Suggestions")
+    for heading in ("source", "model", "prompt", "confidence", "spans"):
+        table.add_column(heading)
+    for item in suggestions:
+        spans = ", ".join(f"{span.label} {span.start}-{span.end}" for span in item.spans)
+        table.add_row(
+            item.source.kind.value,
+            item.source.model,
+            item.source.prompt_version or "-",
+            f"{item.confidence:.2f}",
+            spans or "none",
+        )
+    return table

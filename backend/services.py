@@ -1,0 +1,155 @@
+"""The composition root: settings in, wired objects out. Heavy imports stay inside.
+
+Everything a process needs is reached from one :class:`Services`; each part can be replaced in
+tests by giving another one to the constructor.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from decimal import Decimal
+from functools import cached_property
+
+from backend.domain import Annotation, Suggestion, Task
+from backend.errors import ConfigurationError
+from backend.label_studio.client import LabelStudioClient
+from backend.label_studio.labels import LabelConfig, parse_label_config
+from backend.label_studio.tool import LabelStudioTool
+from backend.loop import Workspace
+from backend.protocols import AnnotationTool, Annotator, Progress, TaggerFamily, silent
+from backend.settings import Settings
+from backend.store.database import Database
+from backend.store.inbox import Inbox
+from backend.store.jobs import SqlJobTable
+from backend.store.money import SqlAnswerCache, SqlLedger
+from backend.store.projects import Project, Projects
+from backend.store.rounds import SqlRoundRecords
+from backend.store.suggestions import SqlSuggestionRecords, version_name
+from backend.store.tasks import SqlTaskRecords
+from backend.tagger.checkpoints import ModelShelf
+from backend.tagger.families import all_families, build_family
+
+LABEL_STUDIO = "label_studio"
+FIRST_VERSION = version_name(0)
+
+
+def no_token() -> ConfigurationError:
+    """The error for whatever needs Label Studio's REST interface."""
+    return ConfigurationError(
+        "No Label Studio token is set. Copy one from Label Studio's Account & Settings page into "
+        "LABEL_STUDIO_API_KEY and start again."
+    )
+
+
+class NoTool:
+    """:class:`backend.protocols.AnnotationTool` without a token: it can only say what is missing.
+
+    Predictions that Label Studio asks for need no token, so a backend without one still serves.
+    """
+
+    def tasks(self) -> Iterator[Task]:
+        """Ask for a token."""
+        raise no_token()
+
+    def suggest(
+        self, suggestions: Sequence[Suggestion], version: str, progress: Progress = silent
+    ) -> int:
+        """Ask for a token."""
+        raise no_token()
+
+    def accepted(self, task_ids: Collection[str] | None = None) -> Iterator[Annotation]:
+        """Ask for a token."""
+        raise no_token()
+
+    def prioritise(self, version: str) -> None:
+        """Ask for a token."""
+        raise no_token()
+
+
+class Services:
+    """Everything one process works with; opened once, shared by its threads."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.database = Database(settings.database_url)
+        self.database.migrate()
+        self.projects = Projects(self.database)
+        self.jobs = SqlJobTable(self.database)
+        self._shelves: dict[int, ModelShelf] = {}
+        self._lock = threading.Lock()
+
+    @cached_property
+    def label_studio(self) -> LabelStudioClient:
+        """The configured Label Studio."""
+        chosen = self.settings.label_studio
+        if chosen.api_key is None:
+            raise no_token()
+        return LabelStudioClient(
+            chosen.url, chosen.api_key.get_secret_value(), timeout=chosen.timeout_seconds
+        )
+
+    @cached_property
+    def families(self) -> Mapping[str, TaggerFamily]:
+        """All kinds of tagger, for loading whatever a version on disk is."""
+        return all_families(self.settings.tagger)
+
+    # One project.
+
+    def workspace(self, project: Project) -> Workspace:
+        """Everything the loop needs for a project."""
+        config = parse_label_config(project.label_config)
+        return Workspace(
+            scheme=config.scheme,
+            tool=self._tool(project, config),
+            tasks=SqlTaskRecords(self.database, project.id),
+            suggestions=SqlSuggestionRecords(self.database, project.id),
+            rounds=SqlRoundRecords(self.database, project.id),
+            models=self.shelf(project.id),
+            family=build_family(self.settings.tagger),
+            annotator=self._annotator(project.id),
+            learning=self.settings.learning,
+            showing=self.settings.suggestions,
+        )
+
+    def _tool(self, project: Project, config: LabelConfig) -> AnnotationTool:
+        if self.settings.label_studio.api_key is None:
+            return NoTool()
+        return LabelStudioTool(
+            self.label_studio,
+            int(project.external_id),
+            config,
+            backend_url=self.settings.public_url,
+            push_batch=self.settings.label_studio.push_batch,
+        )
+
+    def _annotator(self, project_id: int) -> Annotator | None:
+        from backend.llm.factory import build_annotator  # noqa: PLC0415 - pulls in the LLM SDKs
+
+        return build_annotator(
+            self.settings.llm,
+            project_id=project_id,
+            ledger=SqlLedger(self.database, Decimal(str(self.settings.llm.budget_usd))),
+            cache=SqlAnswerCache(self.database),
+        )
+
+    def shelf(self, project_id: int) -> ModelShelf:
+        """The model versions of a project; one object per process, which caches the loaded one."""
+        with self._lock:
+            if project_id not in self._shelves:
+                folder = self.settings.model_dir / f"project-{project_id}"
+                self._shelves[project_id] = ModelShelf(folder, self.families)
+            return self._shelves[project_id]
+
+    def inbox(self, project_id: int) -> Inbox:
+        """The durable inbox of a project."""
+        return Inbox(self.database, project_id)
+
+    def project(self, external_id: str) -> Project | None:
+        """The Label Studio project with this id, if it is known."""
+        return self.projects.find(LABEL_STUDIO, external_id)
+
+    def version_of(self, project: Project) -> str:
+        """The version string of what is suggested in the project now."""
+        records = SqlSuggestionRecords(self.database, project.id)
+        return records.serving_version() or FIRST_VERSION

@@ -1,0 +1,54 @@
+"""Where every project stands, for the command line and the page."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from backend.domain import Job, RoundReport
+from backend.services import Services
+from backend.store.projects import Project
+from backend.store.rounds import SqlRoundRecords
+from backend.store.suggestions import SqlSuggestionRecords
+from backend.store.tasks import SqlTaskRecords
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectStatus:
+    """One project at a glance.
+
+    ``outcomes`` counts the LLM's last answers by how they ended, ``rejected_mentions`` what it
+    named and the text does not hold; money is in US dollars.
+    """
+
+    project: Project
+    version: str
+    tasks: int
+    labelled: int
+    inbox: int
+    outcomes: dict[str, int]
+    rejected_mentions: int
+    spent_usd: Decimal
+    budget_usd: Decimal
+    rounds: list[RoundReport]
+    jobs: list[Job]
+
+
+def project_status(services: Services, project: Project) -> ProjectStatus:
+    """Read a project's state from the store; the labelling tool is not asked."""
+    tasks, labelled = SqlTaskRecords(services.database, project.id).counts()
+    suggestions = SqlSuggestionRecords(services.database, project.id)
+    rounds = SqlRoundRecords(services.database, project.id)
+    return ProjectStatus(
+        project=project,
+        version=services.version_of(project),
+        tasks=tasks,
+        labelled=labelled,
+        inbox=services.inbox(project.id).count_waiting(),
+        outcomes=suggestions.outcomes(),
+        rejected_mentions=suggestions.rejections(),
+        spent_usd=rounds.spent_usd(),
+        budget_usd=Decimal(str(services.settings.llm.budget_usd)),
+        rounds=rounds.all(),
+        jobs=services.jobs.recent(project.id),
+    )
