@@ -8,8 +8,7 @@ text that is stored, and a span could only be guessed.
 from __future__ import annotations
 
 import hashlib
-import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
@@ -28,10 +27,10 @@ ONLY_TEXT_NODE = "/text()[1]"
 
 
 @dataclass(frozen=True, slots=True)
-class ReadRegions:
-    """Spans that an annotation's regions became, and why others were left out."""
+class ReadAnnotation:
+    """An annotation, and for each region that could not become a span the reason."""
 
-    spans: tuple[Span, ...]
+    annotation: Annotation
     left_out: tuple[str, ...]
 
 
@@ -65,45 +64,48 @@ def task_from_json(raw: Json, config: LabelConfig) -> Task:
     return Task(task_id, text, language, MappingProxyType(strings))
 
 
-def annotation_from_json(raw: Json, task_id: str, text: str, config: LabelConfig) -> Annotation:
+def read_annotation(raw: Json, task_id: str, text: str, config: LabelConfig) -> ReadAnnotation:
     """What an annotator submitted for the task with this text.
 
-    Regions that are not usable spans are left out; :func:`read_regions` says which and why. Raises
-    :class:`~backend.errors.PayloadError` for JSON that is not an annotation.
+    Label Studio stores regions without checking them; those that are no usable spans are left out
+    with a reason. Raises :class:`~backend.errors.PayloadError` for JSON that is not an annotation.
     """
     skipped = bool(raw.get("was_cancelled"))
-    return Annotation(
+    left_out: list[str] = []
+    spans = [] if skipped else read_regions(raw.get("result"), text, config, left_out)
+    annotation = Annotation(
         id=read_id(raw, "id", "annotation"),
         task_id=task_id,
-        spans=() if skipped else read_regions(raw, text, config).spans,
+        spans=tuple(sorted(spans)),
         annotator=annotator_of(raw),
         updated_at=moment(raw.get("updated_at") or raw.get("created_at")),
         skipped=skipped,
         lead_time=seconds(raw.get("lead_time")),
     )
+    return ReadAnnotation(annotation, tuple(left_out))
 
 
-def read_regions(raw: Json, text: str, config: LabelConfig) -> ReadRegions:
-    """The spans of an annotation's text regions, in order; regions of other controls pass by."""
-    regions = raw.get("result")
+def read_regions(
+    regions: object, text: str, config: LabelConfig, left_out: list[str]
+) -> list[Span]:
+    """The spans of text regions; regions of other controls pass by."""
     if not isinstance(regions, list):
         raise PayloadError("An annotation's 'result' must be a list of regions.")
-    spans: list[Span] = []
-    left_out: list[str] = []
     controls = {control.name: control for control in config.controls}
+    spans: list[Span] = []
     for region in regions:
         control = controls.get(str(region.get("from_name"))) if isinstance(region, dict) else None
         if control is None or region.get("to_name") != config.text_name:
             continue
         bounds = read_bounds(region, text, config)
-        labels = list(read_labels(region, control, config))
+        labels = read_labels(region, control, config)
         if bounds is None:
             left_out.append(f"region {region.get('id')}: its offsets do not fit the text")
         elif not labels:
-            left_out.append(f"region {region.get('id')}: no label of the config")
+            left_out.append(f"region {region.get('id')}: it has no label of the config")
         else:
             spans.extend(Span(*bounds, label) for label in labels)
-    return ReadRegions(tuple(sorted(spans)), tuple(left_out))
+    return spans
 
 
 def read_bounds(region: Json, text: str, config: LabelConfig) -> tuple[int, int] | None:
@@ -157,13 +159,16 @@ def utf16_length(text: str) -> int:
     return len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
-def read_labels(region: Json, control: Control, config: LabelConfig) -> Iterator[str]:
+def read_labels(region: Json, control: Control, config: LabelConfig) -> list[str]:
     """The scheme labels that a region carries."""
-    carried = region["value"].get(control.region_type) or region["value"].get("labels")
-    for label in carried if isinstance(carried, list) else []:
-        name = config.name(control.name, label) if isinstance(label, str) else None
-        if name is not None:
-            yield name
+    value = region.get("value")
+    carried = value.get(control.region_type) if isinstance(value, Mapping) else None
+    known = (
+        config.name(control.name, label)
+        for label in (carried if isinstance(carried, list) else [])
+        if isinstance(label, str)
+    )
+    return [name for name in known if name is not None]
 
 
 def prediction_to_json(
@@ -171,15 +176,18 @@ def prediction_to_json(
 ) -> dict[str, Any]:
     """A suggestion as Label Studio stores it: ``score`` is the confidence in [0, 1].
 
-    Raises :class:`ValueError` where the suggestion is not about this text or is not a suggestion.
+    Spans that do not fit the text or whose label is not in the config (both may have changed since
+    the suggestion was made) are left out: Label Studio would show them in the wrong place.
     """
-    if not (math.isfinite(suggestion.confidence) and 0 <= suggestion.confidence <= 1):
+    if not 0 <= suggestion.confidence <= 1:
         raise ValueError(f"confidence {suggestion.confidence} is not in [0, 1]")
     return {
         "model_version": version,
         "score": suggestion.confidence,
         "result": [
-            region_to_json(span, suggestion, text, version, config) for span in suggestion.spans
+            region_to_json(span, suggestion, text, version, config)
+            for span in suggestion.spans
+            if span.label in config.scheme and 0 <= span.start < span.end <= len(text)
         ],
     }
 
@@ -188,10 +196,6 @@ def region_to_json(
     span: Span, suggestion: Suggestion, text: str, version: str, config: LabelConfig
 ) -> dict[str, Any]:
     """One span as a region of its control."""
-    if not 0 <= span.start < span.end <= len(text):
-        raise ValueError(
-            f"span {span.start}:{span.end} is outside the {len(text)} characters of the text"
-        )
     control, carried = config.place(span.label)
     region: dict[str, Any] = {
         "id": region_id(suggestion.task_id, version, span),

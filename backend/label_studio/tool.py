@@ -1,0 +1,203 @@
+"""Label Studio as the loop sees it: one project with four verbs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import structlog
+
+from backend.domain import Annotation, Suggestion, Task
+from backend.errors import PayloadError, ToolRejectedError
+from backend.label_studio.client import LabelStudioClient
+from backend.label_studio.convert import prediction_to_json, read_annotation, task_from_json
+from backend.label_studio.labels import LabelConfig, parse_label_config
+from backend.protocols import Progress, silent
+
+log = structlog.get_logger(__name__)
+
+
+class LabelStudioTool:
+    """One Label Studio project; implements :class:`~backend.protocols.AnnotationTool`.
+
+    ``backend_url`` tells which of the project's ML backends is ours; without it the only one is.
+    ``push_batch`` predictions go into one request.
+    """
+
+    def __init__(
+        self,
+        client: LabelStudioClient,
+        project_id: int,
+        config: LabelConfig,
+        backend_url: str | None = None,
+        push_batch: int = 1000,
+    ) -> None:
+        self._client = client
+        self._project_id = project_id
+        self._config = config
+        self._backend_url = backend_url
+        self._push_batch = push_batch
+
+    @classmethod
+    def open(
+        cls,
+        client: LabelStudioClient,
+        project_id: int,
+        backend_url: str | None = None,
+        push_batch: int = 1000,
+    ) -> LabelStudioTool:
+        """The tool for a project as it is configured now.
+
+        Raises :class:`~backend.errors.LabelConfigError` for a project without a usable control.
+        """
+        config = parse_label_config(client.project(project_id)["label_config"])
+        return cls(client, project_id, config, backend_url, push_batch)
+
+    @property
+    def config(self) -> LabelConfig:
+        """The labelling config that spans are read and written with."""
+        return self._config
+
+    def tasks(self) -> Iterator[Task]:
+        """Every task with a text, in order of id; the others are counted in the log."""
+        unusable: list[str] = []
+        for raw in self._client.tasks(self._project_id):
+            try:
+                yield task_from_json(raw, self._config)
+            except PayloadError as error:
+                unusable.append(str(error))
+        if unusable:
+            log.warning(
+                "tasks_without_text",
+                project=self._project_id,
+                tasks=len(unusable),
+                first=unusable[0],
+            )
+
+    def suggest(
+        self, suggestions: Sequence[Suggestion], version: str, progress: Progress = silent
+    ) -> int:
+        """Push suggestions of tasks that do not carry ``version`` yet; returns how many.
+
+        Tasks that were deleted meanwhile are passed over. Raises
+        :class:`~backend.errors.ToolRejectedError` when Label Studio stored fewer than were sent.
+        """
+        carried = self._client.task_ids_with_version(self._project_id, version)
+        by_task = {int(suggestion.task_id): suggestion for suggestion in suggestions}
+        waiting = [item for task_id, item in by_task.items() if task_id not in carried]
+        stored = 0
+        for start in range(0, len(waiting), self._push_batch):
+            batch = waiting[start : start + self._push_batch]
+            stored += self._push(batch, version)
+            progress(start + len(batch), len(waiting), "predictions")
+        return stored
+
+    def accepted(self) -> Iterator[Annotation]:
+        """Every standing annotation of the project, skips included."""
+        return self._read(self._client.annotated_tasks(self._project_id))
+
+    def accepted_of(self, task_ids: Iterable[str]) -> Iterator[Annotation]:
+        """Every standing annotation of some tasks."""
+        ids = [int(task_id) for task_id in task_ids]
+        return self._read(self._client.annotated_tasks(self._project_id, ids))
+
+    def prioritise(self, version: str) -> None:
+        """Make ``version`` the one that orders the queue; push its predictions before.
+
+        Label Studio calls our ``/health`` and ``/setup`` while it renames the ML backend, so the
+        web process has to be up. Raises :class:`~backend.errors.ToolRejectedError` if the project
+        does not show the version afterwards.
+        """
+        backend = self._own_backend()
+        if backend is not None:
+            self._client.update_ml_backend(backend["id"], **renamed(backend, version))
+        if self._client.project(self._project_id)["model_version"] != version:
+            self._client.update_project(self._project_id, model_version=version)
+        now = self._client.project(self._project_id)["model_version"]
+        if now != version:
+            raise ToolRejectedError(
+                f"Label Studio still shows model version {now!r} instead of {version!r} in project "
+                f"{self._project_id}, so its queue is not ordered by the new scores. Choose "
+                f"{version!r} under Settings > Annotation > Live Predictions."
+            )
+
+    def versions(self) -> dict[str, int]:
+        """How many predictions of each model version the project holds."""
+        return self._client.version_counts(self._project_id)
+
+    def forget(self, version: str) -> None:
+        """Delete the predictions of an old version; never those of the current one."""
+        if self._client.project(self._project_id)["model_version"] == version:
+            raise ToolRejectedError(
+                f"The predictions of {version!r} order the queue now, so they are kept."
+            )
+        self._client.delete_version(self._project_id, version)
+
+    def _push(self, batch: Sequence[Suggestion], version: str) -> int:
+        rows = self._client.tasks_by_id(
+            self._project_id, (int(suggestion.task_id) for suggestion in batch)
+        )
+        texts = {str(row["id"]): row["data"].get(self._config.text_key) for row in rows}
+        predictions = [
+            self._prediction(suggestion, text, version)
+            for suggestion in batch
+            if isinstance(text := texts.get(suggestion.task_id), str)
+        ]
+        if not predictions:
+            return 0
+        created = self._client.import_predictions(self._project_id, predictions)
+        if created < len(predictions):
+            raise ToolRejectedError(
+                f"Label Studio stored {created} of {len(predictions)} predictions and dropped the "
+                "others without a reason. Usually the labelling config was changed meanwhile; "
+                "push again, only what is missing is sent."
+            )
+        return created
+
+    def _prediction(self, suggestion: Suggestion, text: str, version: str) -> dict[str, Any]:
+        prediction = prediction_to_json(suggestion, text, version, self._config)
+        left_out = len(suggestion.spans) - len(prediction["result"])
+        if left_out:
+            log.warning("spans_do_not_fit_task", task=suggestion.task_id, left_out=left_out)
+        return {"task": int(suggestion.task_id), **prediction}
+
+    def _read(self, rows: Iterable[dict[str, Any]]) -> Iterator[Annotation]:
+        left_out = 0
+        for row in rows:
+            try:
+                task = task_from_json(row, self._config)
+            except PayloadError as error:
+                log.warning("annotated_task_without_text", reason=str(error))
+                continue
+            for raw in row["annotations"]:
+                read = read_annotation(raw, task.id, task.text, self._config)
+                left_out += len(read.left_out)
+                yield read.annotation
+        if left_out:
+            log.info("regions_left_out", project=self._project_id, regions=left_out)
+
+    def _own_backend(self) -> dict[str, Any] | None:
+        backends = self._client.ml_backends(self._project_id)
+        if self._backend_url is None:
+            return backends[0] if len(backends) == 1 else None
+        return find_backend(backends, self._backend_url)
+
+
+def find_backend(backends: Iterable[dict[str, Any]], url: str) -> dict[str, Any] | None:
+    """The ML backend with this address; a final slash makes no difference."""
+    return next((item for item in backends if item["url"].rstrip("/") == url.rstrip("/")), None)
+
+
+def renamed(backend: dict[str, Any], version: str) -> dict[str, Any]:
+    """What a rename has to carry: Label Studio checks the address again with only these fields.
+
+    An empty password stands for the stored one.
+    """
+    fields = {"title": version, "url": backend["url"], "project": backend["project"]}
+    if backend["auth_method"] == "BASIC_AUTH":
+        fields |= {
+            "auth_method": "BASIC_AUTH",
+            "basic_auth_user": backend["basic_auth_user"],
+            "basic_auth_pass": "",
+        }
+    return fields
