@@ -1,0 +1,39 @@
+"""How a paid answer is found again: a key over everything that shaped it, and its stored form.
+
+Every answer that was billed is kept, also one that was truncated, refused, filtered or could not
+be parsed: asking again would be paid again. A new prompt, model or limit is a new key.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict
+
+from backend.llm.chat import ChatClient, ChatRequest, Completion, Stop
+
+
+def answer_key(client: ChatClient, prompt_version: str, request: ChatRequest) -> str:
+    """SHA-256 over prompt version, model, parameters and the rendered request.
+
+    The request holds labels, guidelines, language and text.
+    """
+    shaping = [client.provider, client.model, prompt_version, asdict(request)]
+    return hashlib.sha256(json.dumps(shaping, sort_keys=True).encode("ascii")).hexdigest()
+
+
+def to_stored(completion: Completion) -> str:
+    """The completion as ASCII JSON, so that any database takes whatever the model wrote."""
+    return json.dumps({"stop": completion.stop.value, "text": completion.text})
+
+
+def from_stored(stored: str) -> Completion | None:
+    """The completion that :func:`to_stored` wrote; ``None`` for anything else.
+
+    Its usage is unknown, because this time nothing is billed.
+    """
+    try:
+        data = json.loads(stored)
+        return Completion(str(data["text"]), Stop(data["stop"]), usage=None)
+    except (ValueError, TypeError, KeyError):
+        return None

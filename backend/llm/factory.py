@@ -1,0 +1,70 @@
+"""From settings to the LLM annotator they describe, or to none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from pydantic import SecretStr
+
+from backend.cost.prices import price_of
+from backend.errors import ConfigurationError
+from backend.llm.annotator import AnnotatorOptions, LlmAnnotator
+from backend.llm.chat import ChatClient
+from backend.llm.clients import AnthropicClient, OpenAIClient
+from backend.llm.models import DEFAULT_MODELS
+from backend.llm.paid import PaidClient, RetryPolicy
+from backend.llm.prompt import Prompt
+from backend.protocols import AnswerCache, Ledger
+from backend.settings import LlmSettings
+
+CLIENTS: Mapping[str, Callable[[str, str | None, str | None, float], ChatClient]] = {
+    "openai": OpenAIClient,
+    "anthropic": AnthropicClient,
+}
+
+
+def build_annotator(
+    llm: LlmSettings, *, project_id: int | None, ledger: Ledger, cache: AnswerCache
+) -> LlmAnnotator | None:
+    """The annotator of the settings; ``None`` where there is no provider, or no key for ``auto``.
+
+    A provider that is named needs a key, except at an address of one's own. Raises
+    :class:`~backend.errors.ConfigurationError` for a missing key, model or prompt, and
+    :class:`~backend.errors.ProviderError` for a model whose price is not known.
+    """
+    provider = chosen_provider(llm)
+    if provider is None:
+        return None
+    client = _client(provider, llm)
+    price = price_of(provider, client.model, llm.price_usd_per_million)
+    options = AnnotatorOptions(project_id, llm.guidelines, llm.max_output_tokens, llm.concurrency)
+    paid = PaidClient(client, price, ledger, RetryPolicy(max_attempts=llm.max_attempts))
+    return LlmAnnotator(paid, Prompt(llm.prompt), cache, options)
+
+
+def chosen_provider(llm: LlmSettings) -> str | None:
+    """The named provider; for ``auto`` the first one with a key, OpenAI before Anthropic."""
+    if llm.provider != "auto":
+        return None if llm.provider == "none" else llm.provider
+    return next((name for name in CLIENTS if _key(name, llm)), None)
+
+
+def _client(provider: str, llm: LlmSettings) -> ChatClient:
+    key = _key(provider, llm)
+    address: str | None = getattr(llm, f"{provider}_base_url")
+    if not key and not address:
+        raise ConfigurationError(
+            f"llm.provider is {provider!r}, and it has no key. Set {provider.upper()}_API_KEY, or "
+            f"{provider.upper()}_BASE_URL to a server that needs none."
+        )
+    if not key and not llm.model:
+        raise ConfigurationError(
+            f"Which model does the server at {address} have? Set llm.model to its name."
+        )
+    model = llm.model or DEFAULT_MODELS[provider]
+    return CLIENTS[provider](model, key, address, llm.timeout_seconds)
+
+
+def _key(provider: str, llm: LlmSettings) -> str | None:
+    secret: SecretStr | None = getattr(llm, f"{provider}_api_key")
+    return (secret.get_secret_value() if secret else None) or None
