@@ -314,7 +314,7 @@ class TestTheChecker:
     ("module", "absent"),
     [
         ("backend.loop", "torch transformers flask sqlalchemy openai anthropic"),
-        ("backend.services", "torch transformers flask"),
+        ("backend.services", "torch transformers flask openai anthropic"),
         ("backend.testing", "torch flask sqlalchemy"),
         ("backend.web", "torch transformers"),
         ("backend.cli", "torch transformers"),
