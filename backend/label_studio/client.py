@@ -162,6 +162,10 @@ class LabelStudioClient:
         """Disconnect an ML backend; its webhook and predictions stay."""
         self.http.write("DELETE", f"/api/ml/{backend_id}")
 
+    def start_training(self, backend_id: int) -> None:
+        """Do what the "Start training" button does: Label Studio calls the backend's webhook."""
+        self.http.write("POST", f"/api/ml/{backend_id}/train", {})
+
     def webhooks(self, project_id: int) -> list[Json]:
         """The project's webhooks."""
         return list(self.http.get("/api/webhooks/", {"project": project_id}))

@@ -26,7 +26,7 @@ WEBHOOK_ACTIONS = (
     "PROJECT_UPDATED",
 )
 BLOCKED_ADDRESS = ("must not resolve to", "reserved network address")
-NO_ANSWER = ("Can't connect to ML backend", "Can't resolve hostname")
+NO_ANSWER = ("connect to ML backend", "Can't resolve hostname")
 WRONG_CREDENTIALS = "authentication parameters"
 
 

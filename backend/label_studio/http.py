@@ -247,9 +247,17 @@ def detail(response: requests.Response) -> str:
     except requests.JSONDecodeError:
         return response.reason or "no explanation"
     if isinstance(content, dict):
-        parts = [content.get("detail"), content.get("validation_errors")]
-        content = "; ".join(str(part) for part in parts if part) or content
-    return str(content)[:SHOWN_CHARACTERS]
+        content = content.get("validation_errors") or content.get("detail") or content
+    return "; ".join(sentences(content))[:SHOWN_CHARACTERS]
+
+
+def sentences(content: object) -> list[str]:
+    """The strings in an error, each with the field it is about."""
+    if isinstance(content, dict):
+        return [f"{key}: {said}" for key, value in content.items() for said in sentences(value)]
+    if isinstance(content, list):
+        return [said for value in content for said in sentences(value)]
+    return [str(content)]
 
 
 def body(response: requests.Response, path: str) -> Any:

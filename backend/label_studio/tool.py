@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any
 
 import structlog
@@ -92,13 +92,9 @@ class LabelStudioTool:
             progress(start + len(batch), len(waiting), "predictions")
         return stored
 
-    def accepted(self) -> Iterator[Annotation]:
-        """Every standing annotation of the project, skips included."""
-        return self._read(self._client.annotated_tasks(self._project_id))
-
-    def accepted_of(self, task_ids: Iterable[str]) -> Iterator[Annotation]:
-        """Every standing annotation of some tasks."""
-        ids = [int(task_id) for task_id in task_ids]
+    def accepted(self, task_ids: Collection[str] | None = None) -> Iterator[Annotation]:
+        """Every standing annotation, skips included, of some tasks or of the whole project."""
+        ids = None if task_ids is None else [int(task_id) for task_id in task_ids]
         return self._read(self._client.annotated_tasks(self._project_id, ids))
 
     def prioritise(self, version: str) -> None:

@@ -8,6 +8,7 @@ take a few seconds.
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -186,3 +187,17 @@ def signal_group(process: subprocess.Popen[bytes], number: signal.Signals) -> No
         os.killpg(process.pid, number)
     except ProcessLookupError:
         return
+
+
+def initialised_folder(environment: Path, template: Path, folder: Path) -> Path:
+    """``folder`` as a copy of a data folder whose database is made already.
+
+    ``template`` is made once, which takes half a minute; every copy then starts in seconds.
+    """
+    if not template.exists():
+        staging = template.with_name(f"{template.name}-{os.getpid()}")
+        with LabelStudioServer(environment, staging):
+            pass
+        staging.rename(template)
+    shutil.copytree(template, folder)
+    return folder

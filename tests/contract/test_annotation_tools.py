@@ -1,0 +1,221 @@
+"""What the loop relies on in every labelling tool: the fake one and a real Label Studio."""
+
+from pathlib import Path
+
+import pytest
+
+from backend.domain import Source, SourceKind, Span, Suggestion, Task
+from backend.label_studio.client import LabelStudioClient
+from backend.label_studio.tool import LabelStudioTool
+from backend.testing.in_memory_tool import InMemoryTool
+from backend.testing.label_studio_server import LabelStudioServer, initialised_folder
+
+VENVS = Path(__file__).parents[2] / ".venvs"
+CONFIG = (
+    '<View><Labels name="label" toName="text"><Label value="PER"/><Label value="LOC"/></Labels>'
+    '<Text name="text" value="$text"/></View>'
+)
+TEXTS = ("Wangari lives in Nairobi .", "Ọbásanjọ́ lọ sí Èkó .", "🌍 Thabo uvela eThekwini .")
+WANGARI = Span(0, 7, "PER")
+NAIROBI = Span(17, 24, "LOC")
+TAGGER = Source(SourceKind.TAGGER, "crf-1")
+
+
+class InMemoryProject:
+    """The fake tool, and what annotators do with it."""
+
+    def __init__(self):
+        self.tool = InMemoryTool(Task(str(place), text) for place, text in enumerate(TEXTS, 1))
+
+    def annotate(self, task, spans):
+        return self.tool.annotate(task.id, spans).id
+
+    def correct(self, annotation_id, spans):
+        self.tool.correct(annotation_id, spans)
+
+    def skip(self, task):
+        self.tool.skip(task.id)
+
+    def delete(self, annotation_id):
+        self.tool.delete_annotation(annotation_id)
+
+    def served(self):
+        return self.tool.next_task().id
+
+
+class LabelStudioProject:
+    """A new project of a real server, and what annotators do with it."""
+
+    def __init__(self, server):
+        self._client = LabelStudioClient(server.url, server.login.token)
+        project = self._client.create_project("contract", CONFIG, sampling="Uncertainty sampling")
+        self._id = project["id"]
+        self._client.import_tasks(self._id, [{"text": text} for text in TEXTS])
+        self.tool = LabelStudioTool.open(self._client, self._id)
+
+    def annotate(self, task, spans):
+        return str(self._client.annotate(int(task.id), regions(spans))["id"])
+
+    def correct(self, annotation_id, spans):
+        path = f"/api/annotations/{annotation_id}/"
+        self._client.http.write("PATCH", path, {"result": regions(spans)})
+
+    def skip(self, task):
+        self._client.annotate(int(task.id), [], was_cancelled=True)
+
+    def delete(self, annotation_id):
+        self._client.http.write("DELETE", f"/api/annotations/{annotation_id}/")
+
+    def served(self):
+        return str(self._client.next_task(self._id)["id"])
+
+
+def regions(spans):
+    return [
+        {
+            "from_name": "label",
+            "to_name": "text",
+            "type": "labels",
+            "value": {"start": span.start, "end": span.end, "labels": [span.label]},
+        }
+        for span in spans
+    ]
+
+
+@pytest.fixture(scope="module")
+def label_studio_server(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("contract") / "data"
+    initialised_folder(VENVS / "label-studio", VENVS / "label-studio-data", folder)
+    with LabelStudioServer(VENVS / "label-studio", folder) as server:
+        yield server
+
+
+@pytest.fixture(params=["memory", pytest.param("label-studio", marks=pytest.mark.e2e)])
+def project(request):
+    if request.param == "memory":
+        return InMemoryProject()
+    return LabelStudioProject(request.getfixturevalue("label_studio_server"))
+
+
+def suggest(project, scores, version="v1"):
+    tasks = list(project.tool.tasks())
+    return project.tool.suggest(
+        [
+            Suggestion(task.id, (Span(0, 2, "PER", score),), score, TAGGER)
+            for task, score in zip(tasks, scores, strict=False)
+        ],
+        version,
+    )
+
+
+def test_every_task_is_there_with_its_text_untouched(project):
+    assert tuple(task.text for task in project.tool.tasks()) == TEXTS
+
+
+def test_labelled_tasks_stay_among_the_tasks(project):
+    first, *_ = project.tool.tasks()
+    project.annotate(first, [WANGARI])
+    assert [task.text for task in project.tool.tasks()] == list(TEXTS)
+
+
+def test_suggesting_says_how_many_were_stored(project):
+    assert suggest(project, (0.1, 0.2, 0.3)) == 3
+
+
+def test_suggesting_again_stores_nothing_twice(project):
+    suggest(project, (0.1, 0.2, 0.3))
+    assert suggest(project, (0.1, 0.2, 0.3)) == 0
+
+
+def test_a_push_that_was_cut_off_is_completed(project):
+    suggest(project, (0.1,))
+    assert suggest(project, (0.1, 0.2, 0.3)) == 2
+
+
+def test_another_version_is_stored_beside_the_first(project):
+    suggest(project, (0.1, 0.2, 0.3), "v1")
+    assert suggest(project, (0.1, 0.2, 0.3), "v2") == 3
+
+
+def test_a_suggestion_for_a_task_that_is_gone_is_passed_over(project):
+    gone = Suggestion("987654321", (), 0.5, TAGGER)
+    assert project.tool.suggest([gone], "v1") == 0
+
+
+def test_progress_ends_with_all_done(project):
+    seen = []
+    first, *_ = project.tool.tasks()
+    project.tool.suggest(
+        [Suggestion(first.id, (), 0.5, TAGGER)],
+        "v1",
+        lambda done, total, _: seen.append((done, total)),
+    )
+    assert seen[-1] == (1, 1)
+
+
+def test_without_annotations_nothing_is_accepted(project):
+    assert list(project.tool.accepted()) == []
+
+
+def test_submitted_spans_are_accepted(project):
+    first, *_ = project.tool.tasks()
+    submitted = project.annotate(first, [NAIROBI, WANGARI])
+    (annotation,) = project.tool.accepted()
+    assert (annotation.id, annotation.task_id) == (submitted, first.id)
+    assert (annotation.spans, annotation.skipped) == ((WANGARI, NAIROBI), False)
+
+
+def test_an_annotation_without_spans_is_accepted_too(project):
+    first, *_ = project.tool.tasks()
+    project.annotate(first, [])
+    (annotation,) = project.tool.accepted()
+    assert (annotation.spans, annotation.skipped) == ((), False)
+
+
+def test_a_skip_is_accepted_as_a_skip(project):
+    first, *_ = project.tool.tasks()
+    project.skip(first)
+    (annotation,) = project.tool.accepted()
+    assert (annotation.spans, annotation.skipped) == ((), True)
+
+
+def test_a_corrected_annotation_shows_its_last_spans_and_a_later_time(project):
+    first, *_ = project.tool.tasks()
+    annotation_id = project.annotate(first, [WANGARI])
+    (before,) = project.tool.accepted()
+    project.correct(annotation_id, [NAIROBI])
+    (after,) = project.tool.accepted()
+    assert (after.id, after.spans) == (before.id, (NAIROBI,))
+    assert after.updated_at > before.updated_at
+
+
+def test_a_deleted_annotation_no_longer_stands(project):
+    first, second, *_ = project.tool.tasks()
+    deleted = project.annotate(first, [WANGARI])
+    kept = project.annotate(second, [])
+    project.delete(deleted)
+    assert [annotation.id for annotation in project.tool.accepted()] == [kept]
+
+
+def test_the_lowest_score_of_the_current_version_is_served_first(project):
+    _, second, _ = project.tool.tasks()
+    suggest(project, (0.5, 0.1, 0.9), "v1")
+    project.tool.prioritise("v1")
+    assert project.served() == second.id
+
+
+def test_another_version_brings_another_order(project):
+    _, _, third = project.tool.tasks()
+    suggest(project, (0.5, 0.1, 0.9), "v1")
+    suggest(project, (0.5, 0.9, 0.1), "v2")
+    project.tool.prioritise("v1")
+    project.tool.prioritise("v2")
+    assert project.served() == third.id
+
+
+def test_a_labelled_task_is_not_served_again(project):
+    _, second, _ = project.tool.tasks()
+    suggest(project, (0.5, 0.1, 0.9))
+    project.tool.prioritise("v1")
+    project.annotate(second, [])
+    assert project.served() != second.id
