@@ -1,0 +1,39 @@
+"""The best legal tag sequence when a model scores each token by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from backend.protocols import FloatArray
+from backend.text.bio import legal_starts, legal_transitions
+
+
+class LegalDecoder:
+    """Viterbi decoding (1967) under the IOB2 rules: ``I-X`` only after ``B-X`` or ``I-X``."""
+
+    def __init__(self, tags: Sequence[str]) -> None:
+        self._tags = tuple(tags)
+        self._start_cost = np.where(legal_starts(tags), 0.0, -np.inf)
+        self._step_cost = np.where(legal_transitions(tags), 0.0, -np.inf)
+
+    def decode(self, probabilities: FloatArray) -> list[int]:
+        """Positions of the tags with the largest product of ``probabilities``.
+
+        probabilities: (n_tokens, n_tags). Only legal sequences are considered, and a tag with
+        probability 0 is only taken where nothing else is legal.
+        """
+        if not len(probabilities):
+            return []
+        scores = np.log(np.maximum(probabilities, np.finfo(np.float64).tiny))
+        best = scores[0] + self._start_cost  # (n_tags,)
+        came_from = np.empty(probabilities.shape, dtype=np.intp)
+        for token in range(1, len(scores)):
+            paths = best[:, None] + self._step_cost  # (n_tags before, n_tags now)
+            came_from[token] = paths.argmax(axis=0)
+            best = paths.max(axis=0) + scores[token]
+        path = [int(best.argmax())]
+        for token in range(len(scores) - 1, 0, -1):
+            path.append(int(came_from[token, path[-1]]))
+        return path[::-1]
