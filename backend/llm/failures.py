@@ -6,6 +6,7 @@ Both providers answer with the same envelope and, where it matters, the same cod
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -23,6 +24,7 @@ LOST_ON_THE_WAY = frozenset({408, 502, 504})
 """A gateway gave up waiting: the provider may have answered, and billed, all the same."""
 
 FILTER_CODES = frozenset({"content_filter", "content_policy_violation"})
+SECONDS = re.compile(r"[0-9]+(\.[0-9]+)?")
 CREDIT_CODES = frozenset({"insufficient_quota", "billing_hard_limit_reached", "billing_error"})
 
 
@@ -113,9 +115,9 @@ def _error_of(body: bytes) -> tuple[frozenset[str], str]:
 def _retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
     """Seconds that the provider wants to be left alone; RFC 9110 allows a number or a date."""
     value = headers.get("retry-after", "").strip()
-    if value.replace(".", "", 1).isdigit():
+    if SECONDS.fullmatch(value):
         return float(value)
     try:
         return max((parsedate_to_datetime(value) - now).total_seconds(), 0.0)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         return None
