@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from rich.box import SIMPLE
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -19,10 +20,10 @@ def percent(scores: SpanScores | None) -> str:
 
 def rounds_table(rounds: Sequence[RoundReport]) -> Table:
     """What each round did and measured."""
-    table = Table(title="Rounds (strict span F1 in % on the held-out labels)")
+    table = Table(title="Rounds (strict span F1 in % on the held-out labels)", box=SIMPLE)
     for heading in (
-        "round", "labels", "held out", "F1 tagger", "F1 LLM", "F1 shown", "promoted",
-        "reordered", "spend $", "version",
+        "round", "labels", "held out", "tagger F1", "LLM F1", "shown F1", "promoted",
+        "reordered", "spend $",
     ):  # fmt: skip
         table.add_column(heading, justify="right")
     for report in rounds:
@@ -36,7 +37,6 @@ def rounds_table(rounds: Sequence[RoundReport]) -> Table:
             "yes" if report.promoted else "no",
             str(report.reordered),
             f"{float(report.spent_usd):.4f}",
-            report.version,
         )
     return table
 

@@ -12,7 +12,7 @@ from backend.settings import Settings
 REQUEST_SECONDS = 120
 
 
-class Server(BaseApplication):  # type: ignore[misc]
+class Server(BaseApplication):
     """gunicorn with thread workers, serving :func:`backend.web.create_app`."""
 
     def __init__(self, settings: Settings) -> None:
@@ -27,6 +27,7 @@ class Server(BaseApplication):  # type: ignore[misc]
         self.cfg.set("threads", self._server.threads)
         self.cfg.set("worker_class", "gthread")
         self.cfg.set("timeout", REQUEST_SECONDS)
+        self.cfg.set("control_socket_disable", True)
         self.cfg.set("loglevel", self._server.log_level.lower())
 
     def load(self) -> Any:

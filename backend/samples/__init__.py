@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from importlib.resources import files
+from typing import Any
 
 from backend.domain import Example, Span
 
@@ -25,11 +26,6 @@ def sample_texts() -> list[tuple[str, Example]]:
     ]
 
 
-def _example(row: dict[str, object]) -> Example:
-    spans = row["spans"]
-    assert isinstance(spans, list)
-    return Example(
-        task_id=str(row["id"]),
-        text=str(row["text"]),
-        spans=tuple(Span(span["start"], span["end"], span["label"]) for span in spans),
-    )
+def _example(row: dict[str, Any]) -> Example:
+    spans = (Span(span["start"], span["end"], span["label"]) for span in row["spans"])
+    return Example(task_id=row["id"], text=row["text"], spans=tuple(spans))

@@ -115,5 +115,4 @@ class SqlAnswerCache:
         """See :meth:`backend.protocols.AnswerCache.put`."""
         row = {"key": key, "answer": answer, "created_at": datetime.now(UTC)}
         with self._database.write() as session:
-            if session.get(CachedAnswerRow, key) is None:
-                upsert(session, CachedAnswerRow, [row], ["key", "answer", "created_at"])
+            upsert(session, CachedAnswerRow, [row], ["key"], replace=False)

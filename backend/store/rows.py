@@ -40,9 +40,14 @@ def chunks(items: Iterable[T], size: int = CHUNK) -> Iterator[list[T]]:
 
 
 def upsert(
-    session: Session, table: type[Base], rows: Sequence[Mapping[str, Any]], keys: Sequence[str]
+    session: Session,
+    table: type[Base],
+    rows: Sequence[Mapping[str, Any]],
+    keys: Sequence[str],
+    *,
+    replace: bool = True,
 ) -> None:
-    """Insert rows; where ``keys`` are taken, set the other given columns."""
+    """Insert rows; where ``keys`` are taken, set the other given columns, or leave the row."""
     if not rows:
         return
     dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
@@ -50,6 +55,6 @@ def upsert(
     changed = {name: statement.excluded[name] for name in rows[0] if name not in keys}
     session.execute(
         statement.on_conflict_do_update(index_elements=list(keys), set_=changed)
-        if changed
+        if changed and replace
         else statement.on_conflict_do_nothing(index_elements=list(keys))
     )
