@@ -144,6 +144,16 @@ def test_a_thousand_suggestions_are_pushed_and_the_least_certain_is_served(
     assert served(client, project) == tasks[500]
 
 
+def test_the_view_lists_the_least_certain_first(client, make_project, stand_in_backend):
+    project, tasks = make_project([TEXT] * 3)
+    connect(client, project, stand_in_backend.url, "v1")
+    scores = zip(tasks, (0.5, 0.9, 0.1), strict=True)
+    open_tool(client, project).suggest([suggestion(*pair) for pair in scores], "v1")
+    (view,) = client.views(project)
+    rows = client.http.get("/api/tasks/", {"view": view["id"], "project": project})["tasks"]
+    assert [row["id"] for row in rows] == [tasks[2], tasks[0], tasks[1]]
+
+
 def test_a_push_that_was_cut_off_is_completed_without_doubles(client, make_project):
     project, tasks = make_project([TEXT] * 5)
     tool = open_tool(client, project, push_batch=2)
