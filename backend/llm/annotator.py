@@ -95,7 +95,7 @@ class LlmAnnotator:
                     for future in done:
                         yield future.result()
             finally:
-                run.closing.set()
+                run.close()
                 for future in pending:
                     future.cancel()
 

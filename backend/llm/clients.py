@@ -139,8 +139,11 @@ def _failure(sdk: ModuleType, error: Exception, endpoint: Endpoint) -> Failure:
 
 
 def _keep_texts_out_of_logs() -> None:
-    """At DEBUG the SDKs log prompts, and the transport below them logs headers with keys."""
+    """At DEBUG the SDKs log prompts, and the transport below them logs headers with keys.
+
+    At INFO it logs one line per call, which the ledger does better.
+    """
     for name in ("openai", "anthropic", "httpx2", "httpcore2"):
         logger = logging.getLogger(name)
-        if logger.level < logging.INFO:
-            logger.setLevel(logging.INFO)
+        if logger.level < logging.WARNING:
+            logger.setLevel(logging.WARNING)

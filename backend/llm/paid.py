@@ -54,6 +54,13 @@ class Run:
         self._asked: set[str] = set()
         self._answered = Condition()
 
+    def close(self) -> None:
+        """Begin no more calls and no more waits; calls under way go on to their end."""
+        self.closing.set()
+        with self._purse:
+            self.over = self.over or Failure(Outcome.UNREACHABLE, "not asked", retryable=False)
+            self._purse.notify_all()
+
     @contextmanager
     def alone_with(self, key: str) -> Iterator[None]:
         """Hold off other threads with the same question until this one's answer is kept."""

@@ -36,7 +36,7 @@ class Prompt:
             known = ", ".join(sorted(file.stem for file in folder.glob("*.jinja")))
             raise ConfigurationError(f"There is no prompt {name!r}. Set llm.prompt to: {known}.")
         environment = Environment(  # noqa: S701 - prompts are plain text, not HTML
-            loader=FileSystemLoader(folder), undefined=StrictUndefined, trim_blocks=False
+            loader=FileSystemLoader(folder), undefined=StrictUndefined
         )
         self._template = environment.get_template(path.name)
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
