@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -44,9 +44,11 @@ class InMemoryTool:
             progress(done, len(suggestions), "predictions")
         return len(carried) - before
 
-    def accepted(self) -> Iterator[Annotation]:
-        """Every standing annotation, skips included, in the order they were made."""
-        yield from list(self._annotations.values())
+    def accepted(self, task_ids: Collection[str] | None = None) -> Iterator[Annotation]:
+        """Every standing annotation (of these tasks), skips included, in the order of making."""
+        for annotation in list(self._annotations.values()):
+            if task_ids is None or annotation.task_id in task_ids:
+                yield annotation
 
     def prioritise(self, version: str) -> None:
         """Let the scores of ``version`` order the queue."""

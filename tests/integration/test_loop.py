@@ -1,0 +1,333 @@
+"""The story of the loop on a real store, with a tool, a tagger and an LLM that remember."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from backend import loop
+from backend.domain import (
+    NO_SOURCE,
+    Example,
+    LabelScheme,
+    Source,
+    SourceKind,
+    Span,
+    SpanScores,
+    Suggestion,
+    Task,
+)
+from backend.errors import ToolUnreachableError
+from backend.loop import Workspace
+from backend.protocols import Progress, silent
+from backend.quality.holdout import is_held_out
+from backend.settings import LearningSettings, SuggestionSettings
+from backend.store.database import Database
+from backend.store.projects import Projects
+from backend.store.rounds import SqlRoundRecords
+from backend.store.suggestions import SqlSuggestionRecords
+from backend.store.tasks import SqlTaskRecords
+from backend.tagger.checkpoints import ModelShelf
+from backend.testing.annotators import FakeAnnotator
+from backend.testing.in_memory_tool import InMemoryTool
+from backend.testing.taggers import FakeTaggerFamily
+from backend.text.spans import Mention
+
+SCHEME = LabelScheme(("PER", "LOC"))
+NAMES = ("Amina", "Juma", "Zanele", "Tunde", "Ngozi", "Sipho")
+PLACES = ("Mombasa", "Kano", "Ibadan", "Durban")
+LLM = Source(SourceKind.LLM, "fake", "fake-v1")
+
+
+def text_of(number: int) -> str:
+    return f"{NAMES[number % 6]} visited {PLACES[number % 4]} on trip {number}"
+
+
+def gold_of(text: str) -> tuple[Span, ...]:
+    words = dict.fromkeys(NAMES, "PER") | dict.fromkeys(PLACES, "LOC")
+    found = [(text.find(word), word, label) for word, label in words.items()]
+    return tuple(sorted(Span(at, at + len(word), label) for at, word, label in found if at >= 0))
+
+
+def first_entity(text: str) -> list[Mention]:
+    span = gold_of(text)[0]
+    return [Mention(text[span.start : span.end], span.label, confidence=0.7)]
+
+
+class BrokenTool(InMemoryTool):
+    """Goes down after some suggestions have arrived."""
+
+    def __init__(self, tasks: Sequence[Task], stores: int) -> None:
+        super().__init__(tasks)
+        self.stores = stores
+
+    def suggest(
+        self, suggestions: Sequence[Suggestion], version: str, progress: Progress = silent
+    ) -> int:
+        super().suggest(suggestions[: self.stores], version, progress)
+        if self.stores < len(suggestions):
+            raise ToolUnreachableError("The tool went down.")
+        return len(suggestions)
+
+
+Open = Callable[..., Workspace]
+
+
+@pytest.fixture
+def open_workspace(tmp_path: Path) -> Open:
+    database = Database(f"sqlite:///{tmp_path / 'store.sqlite3'}")
+    database.migrate()
+    project = Projects(database).register("memory", "1", "<View/>")
+    family = FakeTaggerFamily()
+
+    def make(tool: InMemoryTool | None = None, **changes: object) -> Workspace:
+        work = Workspace(
+            scheme=SCHEME,
+            tool=tool or InMemoryTool(Task(str(n), text_of(n)) for n in range(40)),
+            tasks=SqlTaskRecords(database, project.id),
+            suggestions=SqlSuggestionRecords(database, project.id),
+            rounds=SqlRoundRecords(database, project.id),
+            models=ModelShelf(tmp_path / "models", {family.kind: family}),
+            family=family,
+            annotator=FakeAnnotator(first_entity),
+            learning=LearningSettings(min_labels=5, held_out_share=0.3),
+            showing=SuggestionSettings(),
+        )
+        return replace(work, **changes)
+
+    return make
+
+
+def label(tool: InMemoryTool, numbers: range) -> None:
+    for number in numbers:
+        tool.annotate(str(number), gold_of(text_of(number)))
+
+
+class TestBeginning:
+    def test_every_task_carries_a_suggestion_of_the_version_that_is_served(self, open_workspace):
+        work = open_workspace()
+
+        report = loop.begin(work)
+
+        assert report.pushed == 40
+        assert work.tool.version == report.version == work.suggestions.serving_version()
+        assert len(work.tool.suggestions(report.version)) == 40
+
+    def test_beginning_again_pays_and_pushes_nothing(self, open_workspace):
+        work = open_workspace()
+        first = loop.begin(work)
+
+        again = loop.begin(work)
+
+        assert (again.version, again.pushed) == (first.version, 0)
+        assert len(work.annotator.asked) == 40
+
+    def test_a_new_task_gets_its_suggestion_under_the_serving_version(self, open_workspace):
+        work = open_workspace()
+        first = loop.begin(work)
+        work.tool.add(Task("new", text_of(77)))
+
+        again = loop.begin(work)
+
+        assert (again.version, again.pushed) == (first.version, 1)
+        assert work.tool.suggestions(first.version)["new"].source == LLM
+
+    def test_the_llm_is_asked_from_the_head_of_the_queue_until_the_budget_ends(
+        self, open_workspace
+    ):
+        work = open_workspace(annotator=FakeAnnotator(first_entity, affordable=10))
+
+        loop.begin(work)
+
+        suggestions = work.tool.suggestions(work.tool.version)
+        answered = [item for item in suggestions.values() if item.source == LLM]
+        behind = [item for item in suggestions.values() if item.source == NO_SOURCE]
+        assert (len(answered), len(behind)) == (10, 30)
+        assert max(a.confidence for a in answered) <= min(b.confidence for b in behind)
+
+    def test_without_an_llm_the_queue_has_an_order_all_the_same(self, open_workspace):
+        work = open_workspace(annotator=None)
+
+        loop.begin(work)
+
+        suggestions = work.tool.suggestions(work.tool.version).values()
+        assert len({item.confidence for item in suggestions}) == 40
+
+    def test_a_push_that_was_cut_off_goes_on_under_the_same_version(self, open_workspace):
+        broken = BrokenTool([Task(str(n), text_of(n)) for n in range(40)], stores=15)
+        work = open_workspace(broken)
+        with pytest.raises(ToolUnreachableError):
+            loop.begin(work)
+        broken.stores = 40
+
+        report = loop.begin(work)
+
+        assert report.version == "harambee-v1"
+        assert len(broken.suggestions("harambee-v1")) == 40
+        assert len(work.annotator.asked) == 40
+
+
+class TestARound:
+    def test_labels_become_a_tagger_that_suggests_for_the_rest(self, open_workspace):
+        work = open_workspace()
+        first = loop.begin(work)
+        label(work.tool, range(30))
+
+        report = loop.play_round(work)
+
+        assert (report.labels, report.promoted) == (30, True)
+        assert report.tagger == SpanScores(report.tagger.true_positives, 0, 0)
+        assert report.version != first.version
+        shown = work.tool.suggestions(report.version)
+        assert set(shown) == {str(number) for number in range(30, 40)}
+        assert {item.source.kind for item in shown.values()} == {SourceKind.TAGGER}
+
+    def test_held_out_labels_are_never_learnt_from(self, open_workspace):
+        work = open_workspace()
+        label(work.tool, range(40))
+
+        loop.play_round(work)
+
+        (examples,) = work.family.trained_on
+        assert not any(is_held_out(example.text, 0.3) for example in examples)
+
+    def test_a_worse_tagger_is_published_but_does_not_serve(self, open_workspace):
+        work = open_workspace()
+        label(work.tool, range(20))
+        loop.play_round(work)
+        for annotation in list(work.tool.accepted()):
+            if not is_held_out(text_of(int(annotation.task_id)), 0.3):
+                work.tool.correct(annotation.id, [Span(0, 5, "LOC")])
+
+        report = loop.play_round(work)
+
+        assert report.promoted is False
+        assert "would fall" in report.reason
+        assert work.models.serving()[0] == 1
+
+    def test_too_few_labels_say_how_many_are_needed(self, open_workspace):
+        work = open_workspace()
+        label(work.tool, range(2))
+
+        report = loop.play_round(work)
+
+        assert report.model is None
+        assert "5 are needed" in report.reason
+
+    def test_labels_without_any_span_teach_nothing_and_break_nothing(self, open_workspace):
+        work = open_workspace()
+        for number in range(20):
+            work.tool.annotate(str(number))
+
+        assert "holds a span" in loop.play_round(work).reason
+
+    def test_a_deleted_label_is_unlearnt_and_its_task_comes_back(self, open_workspace):
+        work = open_workspace()
+        label(work.tool, range(20))
+        loop.pull(work)
+        work.tool.delete_annotation(next(work.tool.accepted()).id)
+
+        loop.pull(work)
+
+        assert len(work.tasks.labelled()) == 19
+        assert "0" in {task.id for task in work.tasks.pool()}
+
+    def test_a_skipped_task_leaves_the_pool_without_teaching(self, open_workspace):
+        work = open_workspace()
+        work.tool.skip("0")
+
+        loop.pull(work)
+
+        assert work.tasks.labelled() == []
+        assert "0" not in {task.id for task in work.tasks.pool()}
+
+    def test_impossible_spans_of_the_tool_are_left_out_and_named(self, open_workspace):
+        work = open_workspace()
+        work.tool.annotate("0", [Span(0, 5, "PER"), Span(3, 9999, "LOC"), Span(0, 5, "GONE")])
+        loop.pull(work)
+
+        (example,), problems = loop.trusted_examples(work)
+
+        assert example.spans == (Span(0, 5, "PER"),)
+        assert len(problems) == 2
+
+    def test_only_labels_that_no_tagger_knows_count_towards_the_next_training(self, open_workspace):
+        work = open_workspace()
+        label(work.tool, range(20))
+        loop.begin(work)
+        assert loop.labels_not_learnt(work) == 20
+
+        loop.play_round(work)
+        label(work.tool, range(20, 23))
+        loop.pull_labels(work, ["20", "21", "22"])
+
+        assert loop.labels_not_learnt(work) == 3
+
+
+class TestWhoseSpansAreShown:
+    @pytest.mark.parametrize("kind", [SourceKind.LLM, SourceKind.TAGGER])
+    def test_the_preferred_source_wins_and_the_tagger_orders(self, kind):
+        from_llm = Suggestion("1", (), 0.9, LLM)
+        from_tagger = Suggestion("1", (Span(0, 5, "PER"),), 0.4, Source(SourceKind.TAGGER, "fake"))
+
+        (shown,) = loop.compose([Task("1", "Amina")], {"1": from_llm}, {"1": from_tagger}, kind)
+
+        assert shown.source.kind is kind
+        assert shown.confidence == 0.4
+
+    def test_the_source_that_scores_better_on_held_out_labels_is_preferred(self, open_workspace):
+        work = open_workspace()
+        loop.begin(work)
+        label(work.tool, range(30))
+
+        report = loop.play_round(work)
+
+        assert report.tagger.f1 > report.llm.f1
+        assert report.preferred is SourceKind.TAGGER
+
+    def test_a_fixed_rule_overrules_the_measure(self, open_workspace):
+        work = open_workspace(showing=SuggestionSettings(where_both="llm"))
+        loop.begin(work)
+        label(work.tool, range(30))
+
+        report = loop.play_round(work)
+
+        shown = work.tool.suggestions(report.version).values()
+        assert {item.source.kind for item in shown} == {SourceKind.LLM}
+
+    def test_the_losing_suggestion_stays_readable(self, open_workspace):
+        work = open_workspace()
+        loop.begin(work)
+        label(work.tool, range(30))
+
+        loop.play_round(work)
+
+        assert "35" in work.suggestions.by_source(SourceKind.LLM)
+        assert "35" in work.suggestions.by_source(SourceKind.TAGGER)
+
+
+def test_an_older_reading_of_the_tool_never_undoes_a_newer_one(open_workspace):
+    work = open_workspace()
+    loop.pull(work)
+    before = datetime.now(UTC)
+    annotation = work.tool.annotate("0", gold_of(text_of(0)))
+    loop.pull_labels(work, ["0"])
+
+    work.tasks.replace_annotations([], before, None)
+
+    assert work.tasks.labelled()[0][1] == annotation
+
+
+def test_examples_keep_the_order_of_the_queue(open_workspace):
+    work = open_workspace()
+    label(work.tool, range(5))
+    loop.pull(work)
+
+    examples, _ = loop.trusted_examples(work)
+
+    assert [example.task_id for example in examples] == ["0", "1", "2", "3", "4"]
+    assert isinstance(examples[0], Example)
