@@ -206,7 +206,8 @@ class Usage:
 class RoundReport:
     """What one round of the loop did and measured.
 
-    ``labels``: tasks accepted so far; ``training`` and ``held_out``: how they were divided. The
+    ``labels``: tasks accepted so far; ``training`` and ``held_out``: how they were divided;
+    ``left_out``: impossible spans that the tool holds (see ``text.spans.valid_spans``). The
     scores are strict span scores on the held-out tasks: of the new tagger, of the tagger that
     served before, of the LLM (on the ``llm_tasks`` of them that it answered) and of what is shown
     from now on, by the rule that ``preferred`` is the source where both have an answer. ``None``
@@ -217,6 +218,7 @@ class RoundReport:
     labels: int = 0
     training: int = 0
     held_out: int = 0
+    left_out: int = 0
     tagger: SpanScores | None = None
     previous: SpanScores | None = None
     llm: SpanScores | None = None

@@ -18,7 +18,7 @@ and done again: nothing is lost, paid twice or pushed twice.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -34,8 +34,6 @@ from backend.domain import (
     RoundReport,
     Source,
     SourceKind,
-    Span,
-    SpanScores,
     Suggestion,
     Task,
 )
@@ -46,13 +44,17 @@ from backend.protocols import (
     Progress,
     RoundRecords,
     SuggestionRecords,
-    Tagger,
     TaggerFamily,
     TaskRecords,
     silent,
 )
+from backend.quality.evaluation import (
+    better_source,
+    is_promoted,
+    suggestion_scores,
+    tagger_scores,
+)
 from backend.quality.holdout import split
-from backend.quality.span_f1 import span_scores
 from backend.settings import LearningSettings, SuggestionSettings
 from backend.text.spans import valid_spans
 
@@ -308,9 +310,9 @@ def learn(work: Workspace, progress: Progress = silent) -> RoundReport:
     generator = np.random.default_rng([work.learning.seed, number])
     candidate = work.family.train(training, work.scheme, generator, progress)
     serving = work.models.serving()
-    new = score(candidate, held_out)
-    previous = score(serving[1], held_out) if serving else None
-    promoted, reason = _decide(new, previous, work.learning.promotion_tolerance)
+    new = tagger_scores(candidate, held_out)
+    previous = tagger_scores(serving[1], held_out) if serving else None
+    promoted, reason = is_promoted(new, previous, work.learning.promotion_tolerance)
     model = work.models.publish(
         candidate,
         {
@@ -341,28 +343,16 @@ def _too_little(training: Sequence[Example], at_least: int) -> str:
     return ""
 
 
-def _decide(
-    new: SpanScores | None, previous: SpanScores | None, tolerance: float
-) -> tuple[bool, str]:
-    if previous is None:
-        return True, "first tagger"
-    if new is None:
-        return True, "no held-out labels to compare on"
-    if new.f1 >= previous.f1 - tolerance:
-        return True, f"held-out F1 {previous.f1:.3f} -> {new.f1:.3f}"
-    return False, f"held-out F1 would fall from {previous.f1:.3f} to {new.f1:.3f}"
-
-
 def measure(work: Workspace) -> RoundReport:
     """Strict span scores of what serves now on the held-out part of the accepted labels."""
-    examples, _ = trusted_examples(work)
+    examples, problems = trusted_examples(work)
     training, held_out = split(examples, work.learning.held_out_share)
     tasks = [Task(example.task_id, example.text) for example in held_out]
     from_llm = work.suggestions.by_source(SourceKind.LLM, [task.id for task in tasks])
     tagged = {suggestion.task_id: suggestion for suggestion in tag(work, tasks)}
     answered = [example for example in held_out if example.task_id in from_llm]
-    llm = _score_suggestions(answered, from_llm)
-    preferred = _better(llm, _score_suggestions(answered, tagged) if tagged else None)
+    llm = suggestion_scores(answered, from_llm)
+    preferred = better_source(llm, suggestion_scores(answered, tagged) if tagged else None)
     if work.showing.where_both != "best":
         preferred = SourceKind(work.showing.where_both)
     shown = {item.task_id: item for item in compose(tasks, from_llm, tagged, preferred)}
@@ -371,40 +361,12 @@ def measure(work: Workspace) -> RoundReport:
         labels=len(examples),
         training=len(training),
         held_out=len(held_out),
+        left_out=len(problems),
         llm=llm,
         llm_tasks=len(answered),
-        shown=_score_suggestions(held_out, shown),
+        shown=suggestion_scores(held_out, shown),
         preferred=preferred,
     )
-
-
-def _better(llm: SpanScores | None, tagger: SpanScores | None) -> SourceKind:
-    if tagger is None or (llm is not None and llm.f1 > tagger.f1):
-        return SourceKind.LLM
-    return SourceKind.TAGGER
-
-
-def score(tagger: Tagger, examples: Sequence[Example]) -> SpanScores | None:
-    """Strict span scores of a tagger, ``None`` without a gold span to find."""
-    taggings = tagger.tag([example.text for example in examples])
-    found = {
-        example.task_id: tagging.spans for example, tagging in zip(examples, taggings, strict=True)
-    }
-    return _score(examples, lambda example: found[example.task_id])
-
-
-def _score_suggestions(
-    examples: Sequence[Example], suggestions: Mapping[str, Suggestion]
-) -> SpanScores | None:
-    return _score(examples, lambda example: suggestions[example.task_id].spans)
-
-
-def _score(
-    examples: Sequence[Example], spans_of: Callable[[Example], Iterable[Span]]
-) -> SpanScores | None:
-    if not any(example.spans for example in examples):
-        return None
-    return span_scores((example.spans, spans_of(example)) for example in examples)
 
 
 def trusted_examples(work: Workspace) -> tuple[list[Example], list[str]]:
