@@ -1,0 +1,112 @@
+import gzip
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from backend.domain import Span
+from backend.errors import CorpusError
+from backend.text.conll import Sentence, from_text, read_conll, to_text, write_conll
+
+
+@pytest.fixture
+def read(tmp_path):
+    def read_bytes(content):
+        path = tmp_path / "corpus.txt"
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return list(read_conll(path))
+
+    return read_bytes
+
+
+def test_blank_lines_part_sentences(read):
+    assert read("Lagos B-LOC\n. O\n\n\nIbadan B-LOC\n\n") == [
+        Sentence(("Lagos", "."), ("B-LOC", "O")),
+        Sentence(("Ibadan",), ("B-LOC",)),
+    ]
+
+
+def test_the_last_sentence_needs_no_blank_line(read):
+    assert read("a O\n\nb O") == [Sentence(("a",), ("O",)), Sentence(("b",), ("O",))]
+
+
+def test_an_empty_token_is_kept(read):
+    assert read("a O\n O\nb O\n") == [Sentence(("a", "", "b"), ("O", "O", "O"))]
+
+
+@pytest.mark.parametrize("token", ['"', '""""', "\u200b", "a\u00a0b", "a\u2028b", "#", "'"])
+def test_strange_tokens_are_kept_as_they_are(read, token):
+    assert read(f"{token} O\n") == [Sentence((token,), ("O",))]
+
+
+def test_windows_line_ends_tabs_and_a_byte_order_mark_are_forgiven(read):
+    assert read(b"\xef\xbb\xbfLagos\tB-LOC\r\n\r\nb\tO\r\n") == [
+        Sentence(("Lagos",), ("B-LOC",)),
+        Sentence(("b",), ("O",)),
+    ]
+
+
+def test_document_starts_are_no_sentences(read):
+    assert read("-DOCSTART- -X- O O\n\nEU NNP B-NP B-ORG\n") == [Sentence(("EU",), ("B-ORG",))]
+
+
+def test_an_inside_tag_without_a_beginning_becomes_one(read):
+    assert read("a I-LOC\nb I-LOC\nc I-PER\n")[0].tags == ("B-LOC", "I-LOC", "B-PER")
+
+
+@pytest.mark.parametrize("line", ["Lagos", "Lagos LOC", "Lagos B-", "Lagos\tE-LOC"])
+def test_a_line_without_a_tag_is_named_by_its_number(read, line):
+    with pytest.raises(CorpusError, match=r"corpus\.txt, line 2: .*Lagos"):
+        read(f"a O\n{line}\n")
+
+
+def test_a_file_that_is_not_utf8_is_refused_in_plain_words(read):
+    with pytest.raises(CorpusError, match="not UTF-8"):
+        read("é O\n".encode("latin-1"))
+
+
+def test_a_missing_file_is_refused_in_plain_words(tmp_path):
+    with pytest.raises(CorpusError, match="Cannot read"):
+        list(read_conll(tmp_path / "absent.txt"))
+
+
+def test_a_cut_gzip_file_is_refused_in_plain_words(tmp_path):
+    path = tmp_path / "corpus.txt.gz"
+    path.write_bytes(gzip.compress(b"a O\n" * 1000)[:-12])
+
+    with pytest.raises(CorpusError, match="Cannot read"):
+        list(read_conll(path))
+
+
+@pytest.mark.parametrize("name", ["corpus.txt", "corpus.txt.gz"])
+def test_what_is_written_is_read_again(tmp_path, name):
+    sentences = [Sentence(('"', "", "Ìbàdàn"), ("O", "O", "B-LOC")), Sentence(("b",), ("O",))]
+
+    write_conll(tmp_path / name, sentences)
+
+    assert list(read_conll(tmp_path / name)) == sentences
+
+
+def test_a_token_that_would_break_a_line_is_not_written(tmp_path):
+    with pytest.raises(CorpusError, match="white space"):
+        write_conll(tmp_path / "corpus.txt", [Sentence(("a\nb",), ("O",))])
+
+
+def test_a_sentence_becomes_a_text_with_exact_spans():
+    sentence = Sentence(("I", "saw", "", "New", "York"), ("O", "O", "O", "B-LOC", "I-LOC"))
+
+    assert to_text(sentence) == ("I saw New York", (Span(6, 14, "LOC"),))
+
+
+def test_a_span_of_an_empty_token_goes_with_it():
+    assert to_text(Sentence(("a", ""), ("O", "B-LOC"))) == ("a", ())
+
+
+tokens = st.text(st.characters(exclude_characters=" ", codec="utf-8"), min_size=1, max_size=5)
+
+
+@given(st.lists(st.tuples(tokens, st.sampled_from(["O", "B-LOC", "B-PER"])), max_size=8))
+def test_a_text_becomes_the_sentence_it_came_from(pairs):
+    sentence = Sentence(tuple(token for token, _ in pairs), tuple(tag for _, tag in pairs))
+
+    assert from_text(*to_text(sentence)) == sentence
