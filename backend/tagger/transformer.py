@@ -6,7 +6,6 @@ before.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from backend.domain import Example, LabelScheme
-from backend.errors import ConfigurationError, MissingExtraError, ModelStoreError
+from backend.errors import ConfigurationError, MissingExtraError
 from backend.protocols import Progress, silent
 from backend.quality.span_f1 import span_scores
 from backend.settings import TaggerSettings
@@ -54,8 +53,10 @@ class TransformerFamily:
         last weights count. Raises :class:`~backend.errors.ConfigurationError` for a base model
         that cannot be had.
         """
-        torch = self._prepared_torch()
-        from backend.tagger.training import TrainingPlan, fine_tune  # noqa: PLC0415 - needs torch
+        self._prepare_torch()
+        import torch  # noqa: PLC0415 - an extra
+
+        from backend.tagger.training import TrainingPlan, fine_tune  # noqa: PLC0415
         from backend.tagger.transformer_tagger import TransformerTagger  # noqa: PLC0415
 
         texts, dev = _split(tagged_texts(examples, scheme), rng)
@@ -77,28 +78,13 @@ class TransformerFamily:
 
         Weights are read from safetensors only.
         """
-        self._prepared_torch()
-        from backend.tagger import transformer_tagger  # noqa: PLC0415 - needs torch
+        self._prepare_torch()
+        from backend.tagger.transformer_tagger import TransformerTagger  # noqa: PLC0415
 
-        try:
-            path = folder / transformer_tagger.DESCRIPTION_FILE
-            about = json.loads(path.read_text(encoding="utf-8"))
-            if about["format"] != transformer_tagger.FORMAT:
-                raise ModelStoreError(f"The transformer in {folder} has another format.")
-            model, tokenizer = _from_pretrained(str(folder), local_files_only=True)
-            labels = tuple(map(str, about["labels"]))
-            encoder = WordEncoder(tokenizer, int(about["max_pieces"]))
-        except (OSError, ValueError, KeyError, TypeError, ConfigurationError) as error:
-            raise ModelStoreError(
-                f"There is no usable transformer in {folder} ({error!r}): it is incomplete or "
-                f"damaged. Train again, or restore the folder from a backup."
-            ) from error
-        return transformer_tagger.TransformerTagger(
-            model, encoder, labels, self._settings.batch_tokens
-        )
+        return TransformerTagger.load(folder, self._settings.batch_tokens)
 
-    def _prepared_torch(self) -> Any:
-        """Import torch with the configured threads, or say how to install it."""
+    def _prepare_torch(self) -> None:
+        """Set torch's threads, or say how to install it."""
         if find_spec("torch") is None or find_spec("transformers") is None:
             raise MissingExtraError("A transformer tagger", "tagger")
         import torch  # noqa: PLC0415 - an extra
@@ -107,13 +93,15 @@ class TransformerFamily:
         torch.set_num_threads(self._settings.threads)
         logging.set_verbosity_error()  # type: ignore[no-untyped-call]  # it warns of new heads
         logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-        return torch
 
     def _base(self, scheme: LabelScheme) -> tuple[Any, WordEncoder]:
+        """The base model with a new head for the scheme's tags, and its encoder."""
+        from backend.tagger.transformer_tagger import read_pretrained  # noqa: PLC0415
+
         name = self._settings.base_model
         tags = tag_names(scheme.labels)
         try:
-            model, tokenizer = _from_pretrained(
+            model, tokenizer = read_pretrained(
                 name,
                 id2label=dict(enumerate(tags)),
                 label2id={tag: position for position, tag in enumerate(tags)},
@@ -128,19 +116,6 @@ class TransformerFamily:
         positions = getattr(model.config, "max_position_embeddings", None)
         longest = positions - _RESERVED_POSITIONS if positions else self._settings.max_pieces
         return model, WordEncoder(tokenizer, min(self._settings.max_pieces, longest))
-
-
-def _from_pretrained(name: str, **options: Any) -> tuple[Any, Any]:
-    """Model (in evaluation mode, on the GPU if there is one) and tokeniser."""
-    import torch  # noqa: PLC0415 - an extra
-    import transformers  # noqa: PLC0415 - an extra
-
-    local = {"local_files_only": options.get("local_files_only", False)}
-    tokenizer = transformers.AutoTokenizer.from_pretrained(name, add_prefix_space=True, **local)
-    model = transformers.AutoModelForTokenClassification.from_pretrained(
-        name, dtype=torch.float32, use_safetensors=True, **options
-    )
-    return model.to("cuda" if torch.cuda.is_available() else "cpu").eval(), tokenizer
 
 
 def _split(

@@ -10,8 +10,10 @@ from typing import Any
 
 import numpy as np
 import torch
+from safetensors import SafetensorError
+from transformers import AutoModelForTokenClassification, AutoTokenizer
 
-from backend.errors import ModelStoreError
+from backend.errors import ConfigurationError, ModelStoreError
 from backend.protocols import FloatArray, Progress, Tagging, silent
 from backend.tagger.decoding import LegalDecoder
 from backend.tagger.encoding import EncodedWindow, WordEncoder, length_buckets, padded
@@ -23,6 +25,7 @@ FORMAT = 1
 DESCRIPTION_FILE = "tagger.json"
 
 _TEXTS_AT_ONCE = 512
+_DAMAGE = (OSError, ValueError, KeyError, TypeError, SafetensorError, ConfigurationError)
 
 
 class TransformerTagger:
@@ -67,6 +70,31 @@ class TransformerTagger:
         content = json.dumps(about, ensure_ascii=False, indent=2)
         (folder / DESCRIPTION_FILE).write_text(content, encoding="utf-8")
 
+    @classmethod
+    def load(cls, folder: Path, batch_tokens: int) -> TransformerTagger:
+        """The tagger that :meth:`save` wrote. Reads weights from safetensors, and no network.
+
+        Raises :class:`~backend.errors.ModelStoreError` for a folder that is not one.
+        """
+        try:
+            about = json.loads((folder / DESCRIPTION_FILE).read_text(encoding="utf-8"))
+            if about["format"] != FORMAT:
+                raise ModelStoreError(
+                    f"The transformer in {folder} has format {about['format']}, this version of "
+                    f"harambee reads format {FORMAT}. Train again, or install the version that "
+                    f"wrote it."
+                )
+            model, tokenizer = read_pretrained(
+                str(folder), local_files_only=True, use_safetensors=True
+            )
+            encoder = WordEncoder(tokenizer, int(about["max_pieces"]))
+            return cls(model, encoder, tuple(map(str, about["labels"])), batch_tokens)
+        except _DAMAGE as error:
+            raise ModelStoreError(
+                f"There is no usable transformer in {folder} ({error!r}): it is incomplete or "
+                f"damaged. Train again, or restore the folder from a backup."
+            ) from error
+
     def _tag_some(self, texts: Sequence[str]) -> list[Tagging]:
         offsets = [tokenise(text) for text in texts]
         probabilities = [np.zeros((len(tokens), len(self._tags))) for tokens in offsets]
@@ -98,6 +126,26 @@ class TransformerTagger:
             table = logits.double().softmax(dim=-1).cpu().numpy()  # (B, T, n_tags)
             for row, position in enumerate(batch):
                 yield parts[position], table[row, parts[position][1].firsts]
+
+
+def read_pretrained(
+    name: str, *, local_files_only: bool = False, **options: Any
+) -> tuple[Any, Any]:
+    """Model (in evaluation mode, on the GPU if there is one) and tokeniser.
+
+    name: of a hub, or a local folder. Older base models on the hub come as pickles; transformers
+    reads of those nothing but tensors. Raises ``OSError`` or ``ValueError`` where there is none.
+    """
+    tokenizer = AutoTokenizer.from_pretrained(
+        name, add_prefix_space=True, local_files_only=local_files_only
+    )
+    model = AutoModelForTokenClassification.from_pretrained(
+        name,
+        dtype=torch.float32,
+        local_files_only=local_files_only,
+        **options,
+    )
+    return model.to("cuda" if torch.cuda.is_available() else "cpu").eval(), tokenizer
 
 
 def model_inputs(model: Any, rows: Sequence[Sequence[int]], pad_id: int) -> dict[str, Any]:

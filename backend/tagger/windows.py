@@ -33,15 +33,20 @@ def windows(lengths: Sequence[int], size: int, overlap: int) -> Iterator[Window]
     start = keep_start = 0
     while keep_start < len(lengths):
         stop = start + 1
-        while stop < len(lengths) and ends[stop + 1] - ends[start] <= size:
+        while stop < len(lengths) and _fits(ends, start, stop + 1, size):
             stop += 1
         if stop == len(lengths):
             yield Window(start, stop, keep_start, stop)
             return
         following = stop
-        while following > start + 1 and ends[stop] - ends[following - 1] <= overlap:
+        while following > max(start + 1, keep_start) and _fits(ends, following - 1, stop, overlap):
+            if not _fits(ends, following - 1, stop + 1, size):
+                break  # the next window has to reach beyond this one
             following -= 1
-        following = max(following, keep_start + 1) if following < stop else stop
         keep_stop = (following + stop + 1) // 2
         yield Window(start, stop, keep_start, keep_stop)
         start, keep_start = following, keep_stop
+
+
+def _fits(ends: Sequence[int], start: int, stop: int, size: int) -> bool:
+    return ends[stop] - ends[start] <= size
