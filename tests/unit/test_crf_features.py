@@ -1,0 +1,48 @@
+import pytest
+
+from backend.tagger.crf_features import MAX_WORD, sentence_features, shape, split_inner_capital
+from backend.text.tokens import tokenise
+
+
+def features_of(text):
+    return [
+        {feature.decode() for feature in features}
+        for features in sentence_features(text, tokenise(text))
+    ]
+
+
+@pytest.mark.parametrize(
+    ("word", "expected"),
+    [("Lagos", "Xx"), ("eGoli", "xXx"), ("ANC", "X"), ("2024", "d"), ("Ẹ̀kọ́", "Xx"), ("", "")],
+)
+def test_a_shape_tells_capitals_small_letters_and_digits(word, expected):
+    assert shape(word) == expected
+
+
+@pytest.mark.parametrize(
+    ("word", "expected"),
+    [("eGoli", ("e", "Goli")), ("kwaZulu", ("kwa", "Zulu")), ("Goli", ("", "Goli"))],
+)
+def test_an_inner_capital_parts_prefix_and_name(word, expected):
+    assert split_inner_capital(word) == expected
+
+
+def test_a_prefixed_name_shows_its_stem():
+    assert {"ip=e", "is=goli"} <= features_of("eGoli")[0]
+
+
+def test_a_word_sees_its_neighbours_and_the_edges():
+    middle = features_of("in Old Lagos city now")[2]
+
+    assert {"w=lagos", "-1w=old", "+1w=city", "-2w=in", "+2w=now"} <= middle
+    assert {"-1edge", "-2edge"} <= features_of("in Lagos")[0]
+
+
+def test_an_endless_word_is_looked_at_only_so_far():
+    features = features_of("a" * 100_000)[0]
+
+    assert max(map(len, features)) <= MAX_WORD + len("-1w=")
+
+
+def test_half_a_surrogate_pair_has_features_too():
+    assert "w=\ufffd" in features_of("\ud800")[0]
