@@ -178,7 +178,8 @@ def connect(context: typer.Context, project: ProjectOption) -> None:
         operations = Operations(Services(context.obj))
         with progress_bar() as progress:
             connected = operations.connect(str(project), progress)
-        for warning in connected.connection.warnings:
+        problem = connected.report.llm_problem
+        for warning in (*connected.connection.warnings, *([problem] if problem else [])):
             console.print(f"[yellow]Note:[/] {warning}", highlight=False)
         console.print(
             f"Project {project} is connected: {connected.report.pushed} suggestions pushed as "

@@ -207,7 +207,8 @@ class RoundReport:
     """What one round of the loop did and measured.
 
     ``labels``: tasks accepted so far; ``training`` and ``held_out``: how they were divided;
-    ``left_out``: impossible spans that the tool holds (see ``text.spans.valid_spans``). The
+    ``left_out``: impossible spans that the tool holds (see ``text.spans.valid_spans``);
+    ``llm_problem``: why the LLM could not be asked on. The
     scores are strict span scores on the held-out tasks: of the new tagger, of the tagger that
     served before, of the LLM (on the ``llm_tasks`` of them that it answered) and of what is shown
     from now on, by the rule that ``preferred`` is the source where both have an answer. ``None``
@@ -223,6 +224,7 @@ class RoundReport:
     previous: SpanScores | None = None
     llm: SpanScores | None = None
     llm_tasks: int = 0
+    llm_problem: str = ""
     shown: SpanScores | None = None
     preferred: SourceKind = SourceKind.LLM
     model: int | None = None

@@ -37,6 +37,7 @@ from backend.domain import (
     Suggestion,
     Task,
 )
+from backend.errors import ProviderError
 from backend.protocols import (
     AnnotationTool,
     Annotator,
@@ -79,6 +80,14 @@ class Workspace:
 
 
 @dataclass(frozen=True, slots=True)
+class Annotated:
+    """How the LLM's answers ended, and why it could not go on, if it could not."""
+
+    outcomes: Counter[Outcome]
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Push:
     """Suggestions that the tool now holds under ``version``, and how the queue will change."""
 
@@ -94,10 +103,10 @@ class Push:
 def begin(work: Workspace, progress: Progress = silent) -> RoundReport:
     """First suggestions for every task of a project, or for those that are new in it."""
     pull(work, progress)
-    annotate(work, progress)
+    annotated = annotate(work, progress)
     push = suggest(work, progress)
     reprioritise(work, push)
-    report = _with_push(work, measure(work), push)
+    report = _completed(work, measure(work), annotated, push)
     if not work.rounds.all():
         work.rounds.keep(report)
     return report
@@ -106,18 +115,21 @@ def begin(work: Workspace, progress: Progress = silent) -> RoundReport:
 def play_round(work: Workspace, progress: Progress = silent) -> RoundReport:
     """Learn from the labels accepted so far and give the pool new suggestions and a new order."""
     pull(work, progress)
-    annotate(work, progress)
+    annotated = annotate(work, progress)
     report = learn(work, progress)
     push = suggest(work, progress, report.preferred)
     reprioritise(work, push)
-    report = _with_push(work, report, push)
+    report = _completed(work, report, annotated, push)
     work.rounds.keep(report)
     return report
 
 
-def _with_push(work: Workspace, report: RoundReport, push: Push) -> RoundReport:
+def _completed(
+    work: Workspace, report: RoundReport, annotated: Annotated, push: Push
+) -> RoundReport:
     return replace(
         report,
+        llm_problem=annotated.problem,
         version=push.version,
         pushed=push.stored,
         reordered=push.reordered,
@@ -144,7 +156,7 @@ def pull_labels(work: Workspace, task_ids: Sequence[str] | None = None) -> int:
 # Annotate ---------------------------------------------------------------------------------------
 
 
-def annotate(work: Workspace, progress: Progress = silent) -> Counter[Outcome]:
+def annotate(work: Workspace, progress: Progress = silent) -> Annotated:
     """Have the LLM label the head of the queue, as far as the project's budget goes.
 
     Tasks that it has answered are not asked again; failed ones are, from the cache where the
@@ -157,18 +169,25 @@ def annotate(work: Workspace, progress: Progress = silent) -> Counter[Outcome]:
 
 def annotate_tasks(
     work: Workspace, tasks: Sequence[Task], progress: Progress = silent
-) -> Counter[Outcome]:
-    """Have the LLM label those of the tasks that it has not answered yet."""
+) -> Annotated:
+    """Have the LLM label those of the tasks that it has not answered yet.
+
+    A provider that cannot be used at all (wrong key, retired model) does not keep the tagger from
+    learning and suggesting; it is reported as the ``problem``.
+    """
     outcomes: Counter[Outcome] = Counter()
     if work.annotator is None:
-        return outcomes
+        return Annotated(outcomes)
     answered = work.suggestions.by_source(SourceKind.LLM)
     waiting = [task for task in tasks if not _is_current(answered.get(task.id), work.annotator)]
-    for answer in work.annotator.annotate(waiting, work.scheme):
-        work.suggestions.keep_answer(answer)
-        outcomes[answer.outcome] += 1
-        progress(outcomes.total(), len(waiting), "asking the LLM")
-    return outcomes
+    try:
+        for answer in work.annotator.annotate(waiting, work.scheme):
+            work.suggestions.keep_answer(answer)
+            outcomes[answer.outcome] += 1
+            progress(outcomes.total(), len(waiting), "asking the LLM")
+    except ProviderError as error:
+        return Annotated(outcomes, str(error))
+    return Annotated(outcomes)
 
 
 def _is_current(suggestion: Suggestion | None, annotator: Annotator) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -9,6 +10,7 @@ from dataclasses import dataclass
 
 from backend import loop
 from backend.domain import JobKind, RoundReport, Task
+from backend.errors import ConfigurationError
 from backend.jobs import Handler, JobQueue, make_huey, run_worker
 from backend.label_studio.connection import BasicAuth, ConnectionReport, connect
 from backend.loop import Workspace
@@ -44,10 +46,15 @@ class Operations:
 
     def _make_queue(self) -> JobQueue:
         settings = self.services.settings
-        settings.store.data_dir.mkdir(parents=True, exist_ok=True)
-        huey = make_huey(
-            settings.store.data_dir, settings.jobs.broker_url, inline=settings.jobs.inline
-        )
+        data_dir = settings.store.data_dir
+        try:
+            data_dir.mkdir(parents=True, exist_ok=True)
+            huey = make_huey(data_dir, settings.jobs.broker_url, inline=settings.jobs.inline)
+        except (OSError, sqlite3.Error) as error:
+            raise ConfigurationError(
+                f"Cannot keep the queue in the data folder {data_dir}: {error}. Choose a writable "
+                "one with HARAMBEE_STORE__DATA_DIR."
+            ) from error
         return JobQueue(self.services.jobs, huey, self._handlers(), settings.jobs.lease_seconds)
 
     # What the tool's calls ask for.
@@ -124,14 +131,17 @@ class Operations:
         if project.connected_at is None:
             self.set_up(project)
         report = loop.begin(self.services.workspace(project), progress)
-        return f"{report.pushed} suggestions pushed as {report.version}"
+        return f"{report.pushed} suggestions pushed as {report.version}{_problem_of(report)}"
 
     def _learn(self, project_id: int, progress: Progress) -> str:
         report = loop.play_round(
             self.services.workspace(self.services.projects.get(project_id)), progress
         )
         verdict = "promoted" if report.promoted else "not promoted"
-        return f"round {report.number}: {verdict} ({report.reason}), {report.pushed} pushed"
+        return (
+            f"round {report.number}: {verdict} ({report.reason}), {report.pushed} pushed"
+            f"{_problem_of(report)}"
+        )
 
     def _read_inbox(self, project_id: int, _progress: Progress) -> str:
         work = self.services.workspace(self.services.projects.get(project_id))
@@ -167,6 +177,10 @@ class Operations:
             if self.services.inbox(project.id).count_waiting():
                 self.services.jobs.enqueue(JobKind.INBOX, project.id)
         self.queue.wake()
+
+
+def _problem_of(report: RoundReport) -> str:
+    return f"; the LLM could not be asked: {report.llm_problem}" if report.llm_problem else ""
 
 
 def read_inbox(work: Workspace, inbox: Inbox, tasks: SqlTaskRecords) -> int:

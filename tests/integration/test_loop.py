@@ -21,7 +21,7 @@ from backend.domain import (
     Suggestion,
     Task,
 )
-from backend.errors import ToolUnreachableError
+from backend.errors import ProviderError, ToolUnreachableError
 from backend.loop import Workspace
 from backend.protocols import Progress, silent
 from backend.quality.holdout import is_held_out
@@ -56,6 +56,14 @@ def gold_of(text: str) -> tuple[Span, ...]:
 def first_entity(text: str) -> list[Mention]:
     span = gold_of(text)[0]
     return [Mention(text[span.start : span.end], span.label, confidence=0.7)]
+
+
+class UnusableAnnotator(FakeAnnotator):
+    """Cannot be asked at all."""
+
+    def annotate(self, tasks: Sequence[Task], scheme: LabelScheme):
+        raise ProviderError("The key was revoked.")
+        yield
 
 
 class BrokenTool(InMemoryTool):
@@ -169,6 +177,14 @@ class TestBeginning:
         assert report.version == "harambee-v1"
         assert len(broken.suggestions("harambee-v1")) == 40
         assert len(work.annotator.asked) == 40
+
+    def test_an_llm_that_cannot_be_used_is_reported_and_stops_nothing_else(self, open_workspace):
+        work = open_workspace(annotator=UnusableAnnotator(first_entity))
+
+        report = loop.begin(work)
+
+        assert report.llm_problem == "The key was revoked."
+        assert report.pushed == 40
 
 
 class TestARound:
