@@ -6,15 +6,14 @@ Every import counts: at the top, inside a function, under ``TYPE_CHECKING``, by 
 
 from __future__ import annotations
 
-import ast
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from graphlib import CycleError, TopologicalSorter
+from collections.abc import Mapping
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
+from import_graph import cycle, environment_uses, imports_of, tree_under
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("backend", "argilla_pipeline")
@@ -85,71 +84,6 @@ HOMES: Mapping[str, str] = {
 }
 
 ENVIRONMENT_READER = "backend.settings"
-ENVIRONMENT = {"environ", "environb", "getenv", "getenvb", "putenv", "unsetenv"}
-
-
-@dataclass(frozen=True)
-class Module:
-    """A source file, under the name it is imported by."""
-
-    name: str
-    path: Path
-
-    def nodes(self) -> Iterator[ast.AST]:
-        return ast.walk(ast.parse(self.path.read_text(encoding="utf-8"), str(self.path)))
-
-    def absolute(self, node: ast.ImportFrom) -> str:
-        """The ``a.b`` of ``from a.b import c``, relative imports resolved."""
-        package = self.name.split(".")
-        if self.path.name != "__init__.py":
-            package.pop()
-        base = package[: len(package) - node.level + 1] if node.level else []
-        return ".".join([*base, *filter(None, [node.module])])
-
-
-Tree = Mapping[str, Module]
-
-
-def tree_under(root: Path) -> Tree:
-    modules = {}
-    for path in (path for package in PACKAGES for path in (root / package).rglob("*.py")):
-        name = ".".join(path.relative_to(root).with_suffix("").parts).removesuffix(".__init__")
-        modules[name] = Module(name, path)
-    return modules
-
-
-def imports_of(module: Module, tree: Tree) -> Iterator[tuple[int, str]]:
-    """Line and absolute name of everything imported; ``from x import y`` is ``x.y`` if a module."""
-    for node in module.nodes():
-        match node:
-            case ast.Import(names=names):
-                yield from ((node.lineno, alias.name) for alias in names)
-            case ast.ImportFrom(names=names):
-                source = module.absolute(node)
-                inner = [f"{source}.{alias.name}" for alias in names]
-                found = {name if name in tree else source for name in inner}
-                yield from ((node.lineno, name) for name in found)
-            case ast.Call(
-                func=ast.Name(id="import_module" | "__import__")
-                | ast.Attribute(attr="import_module"),
-                args=[ast.Constant(value=str(name)), *_],
-            ):
-                yield node.lineno, name
-
-
-def environment_uses(module: Module) -> Iterator[int]:
-    """Lines that touch the environment's variables, under whatever name ``os`` was imported."""
-    aliases = {"os"}
-    for node in module.nodes():
-        match node:
-            case ast.Import(names=names):
-                aliases |= {alias.asname for alias in names if alias.name == "os" and alias.asname}
-            case ast.ImportFrom(module="os", names=names):
-                if ENVIRONMENT & {alias.name for alias in names}:
-                    yield node.lineno
-            case ast.Attribute(value=ast.Name(id=owner), attr=attribute):
-                if owner in aliases and attribute in ENVIRONMENT:
-                    yield node.lineno
 
 
 def within(name: str, room: str) -> bool:
@@ -180,7 +114,7 @@ def objection(importer: str, imported: str) -> str | None:
 
 def violations(root: Path) -> list[str]:
     """One sentence per broken rule."""
-    tree = tree_under(root)
+    tree = tree_under(root, PACKAGES)
     found = []
     for module in tree.values():
         for line, name in imports_of(module, tree):
@@ -194,26 +128,12 @@ def violations(root: Path) -> list[str]:
     return found
 
 
-def cycle(root: Path) -> list[str] | None:
-    """Modules that import each other in a circle, if any do."""
-    tree = tree_under(root)
-    graph = {
-        name: {imported for _, imported in imports_of(module, tree)} & tree.keys() - {name}
-        for name, module in tree.items()
-    }
-    try:
-        TopologicalSorter(graph).prepare()
-    except CycleError as error:
-        return list(error.args[1])
-    return None
-
-
 def test_every_import_goes_in_an_allowed_direction() -> None:
     assert violations(ROOT) == []
 
 
 def test_no_modules_import_each_other_in_a_circle() -> None:
-    assert cycle(ROOT) is None
+    assert cycle(tree_under(ROOT, PACKAGES)) is None
 
 
 def test_the_allowed_directions_have_no_circle_themselves() -> None:
@@ -221,7 +141,7 @@ def test_the_allowed_directions_have_no_circle_themselves() -> None:
 
 
 def test_every_module_has_a_place() -> None:
-    assert [name for name in tree_under(ROOT) if room_of(name) is None] == []
+    assert [name for name in tree_under(ROOT, PACKAGES) if room_of(name) is None] == []
 
 
 def plant(root: Path, sources: Mapping[str, str]) -> Path:
@@ -301,7 +221,7 @@ class TestTheChecker:
             "backend.text.tokens": "def late():\n    from . import spans",
         }
 
-        assert set(cycle(plant(tmp_path, sources)) or ()) == {
+        assert set(cycle(tree_under(plant(tmp_path, sources), PACKAGES)) or ()) == {
             "backend.text.spans",
             "backend.text.tokens",
         }
@@ -309,7 +229,7 @@ class TestTheChecker:
     def test_it_knows_a_package_by_its_own_name(self, tmp_path: Path) -> None:
         plant(tmp_path, {"backend.__init__": "", "backend.text.__init__": "from . import spans"})
 
-        assert set(tree_under(tmp_path)) == {"backend", "backend.text"}
+        assert set(tree_under(tmp_path, PACKAGES)) == {"backend", "backend.text"}
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from backend.errors import MissingExtraError
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("backend", "argilla_pipeline")
-HEAVY = {"torch", "transformers", "accelerate"}
+HEAVY = {"torch", "transformers"}
 
 
 def project() -> dict[str, Any]:
@@ -32,26 +32,23 @@ def normal(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
+def applies(requirement: Requirement, extras: set[str]) -> bool:
+    """Whether a requirement is one on this machine, for somebody who asked for the extras."""
+    marker = requirement.marker
+    return marker is None or any(marker.evaluate({"extra": extra}) for extra in extras or {""})
+
+
 def everything_below(requirements: list[str]) -> set[str]:
-    """Names of all distributions that these bring along, optional ones left out."""
+    """Names of all distributions that these bring along."""
     waiting, found = [Requirement(each) for each in requirements], set()
     while waiting:
         requirement = waiting.pop()
-        extras = requirement.extras or {""}
-        if requirement.marker and not any(
-            requirement.marker.evaluate({"extra": extra}) for extra in {"", *extras}
-        ):
-            continue
-        name = normal(requirement.name)
-        if name in found:
-            continue
-        found.add(name)
-        waiting += [
-            below
-            for below in map(Requirement, requires(name) or [])
-            if below.marker is None or any(below.marker.evaluate({"extra": e}) for e in extras)
-        ]
-    return found
+        known = (normal(requirement.name), frozenset(requirement.extras))
+        if known not in found:
+            found.add(known)
+            below = map(Requirement, requires(requirement.name) or [])
+            waiting += [each for each in below if applies(each, requirement.extras)]
+    return {name for name, _ in found}
 
 
 @pytest.fixture(scope="module")
