@@ -23,7 +23,12 @@ def services() -> Services:
 
 def json_object() -> dict[str, Any]:
     """The request's body; :class:`~backend.errors.PayloadError` if it is not a JSON object."""
-    body = request.get_json(force=True, silent=True)
+    try:
+        body = request.get_json(force=True, silent=True)
+    except RecursionError:
+        raise PayloadError(
+            "The request body is nested too deeply; Label Studio sends no such JSON."
+        ) from None
     if not isinstance(body, dict):
         raise PayloadError("The request body must be a JSON object, as Label Studio sends it.")
     return body

@@ -25,6 +25,8 @@ log = structlog.get_logger(__name__)
 routes = Blueprint("ml_backend", __name__)
 
 WINDOW = 256
+LONGEST_ID = 18
+"""Decimal digits of the largest id that Label Studio's 64-bit column is sure to hold."""
 UNANSWERED_VERSION = "harambee-later"
 """Under another version than the serving one, so that the real suggestion can still be pushed."""
 
@@ -53,8 +55,9 @@ def predict() -> Response:
     raw_tasks = body.get("tasks")
     if not isinstance(raw_tasks, list) or not all(isinstance(raw, dict) for raw in raw_tasks):
         raise PayloadError("/predict needs 'tasks', a list of Label Studio tasks.")
-    project = operations().meet(_project_id(body), _text(body, "label_config"))
-    config = parse_label_config(project.label_config)
+    label_config = _text(body, "label_config")
+    config = parse_label_config(label_config)
+    project = operations().meet(_project_id(body), label_config)
     tasks = [readable(raw, config) for raw in raw_tasks]
     suggestions = iter(answer(project, [task for task in tasks if task is not None]))
     version = services().version_of(project)
@@ -106,9 +109,9 @@ def unanswered(confidence: float = 0.0) -> dict[str, Any]:
 
 def _project_id(body: dict[str, Any]) -> str:
     number = _text(body, "project").partition(".")[0]
-    if not number.isascii() or not number.isdigit():
+    if not number.isascii() or not number.isdigit() or len(number) > LONGEST_ID:
         raise PayloadError("'project' must be Label Studio's project id, a number.")
-    return number
+    return str(int(number))
 
 
 def _text(body: dict[str, Any], key: str) -> str:
