@@ -71,14 +71,12 @@ class LlmAnnotator:
     def annotate(self, tasks: Sequence[Task], scheme: LabelScheme) -> Iterator[Answer]:
         """See :meth:`backend.protocols.Annotator.annotate`.
 
-        An empty or blank text is answered for free, with no spans and full confidence; one
-        of more than ``LONGEST_TEXT`` characters is ``INVALID`` and not sent. Once the ledger
-        refuses, or the provider fails too often in a row, nothing more is sent; answers in the
-        cache are still given. Closing the iterator waits for the calls under way, which are
-        paid for, and keeps their answers.
-
-        Raises :class:`~backend.errors.ProviderError` when no call can work as configured: wrong
-        key, no credit, retired model.
+        An empty or blank text is answered for free, with no spans and full confidence; one of
+        more than ``LONGEST_TEXT`` characters is ``INVALID`` and not sent. Once the ledger refuses,
+        the provider fails too often in a row, or no call can work as configured (wrong key, no
+        credit, retired model), nothing more is sent: the rest gets ``OVER_BUDGET`` or
+        ``UNREACHABLE`` with the reason, except for answers in the cache. Closing the iterator
+        waits for the calls under way, which are paid for, and keeps their answers.
         """
         run = self._paid.start()
         waiting = iter(tasks)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from threading import Condition, Event
 
+import structlog
 import tenacity
 
 from backend.cost.prices import Price, cost, most_it_can_cost
@@ -19,6 +20,8 @@ from backend.protocols import Ledger
 
 UNSEEN_INPUT_TOKENS = 1000
 """Tokens that a provider adds to the input: roles, and what explains the schema to the model."""
+
+log = structlog.get_logger(__name__)
 
 Keep = Callable[[Completion], None]
 
@@ -103,6 +106,15 @@ class Run:
                 self._paying -= 1
                 self._purse.notify_all()
 
+    def stop(self, detail: str) -> Failure:
+        """End the run, as the provider cannot be used; the first reason given stays."""
+        with self._purse:
+            if self.over is None:
+                log.warning("the LLM is not asked any more", run=self.id, reason=detail)
+                self.over = Failure(Outcome.UNREACHABLE, detail, retryable=False)
+                self._purse.notify_all()
+            return self.over
+
     def note(self, reply: Completion | Failure) -> None:
         """Count the tasks in a row that came to nothing; too many end the run."""
         with self._purse:
@@ -110,9 +122,8 @@ class Run:
                 self._in_vain = 0
                 return
             self._in_vain += 1
-            if self._in_vain >= self._patience and self.over is None:
-                detail = f"not asked, as {self._in_vain} tasks in a row failed: {reply.detail}"
-                self.over = Failure(Outcome.UNREACHABLE, detail, retryable=False)
+            if self._in_vain == self._patience:
+                self.stop(f"not asked, as {self._in_vain} tasks in a row failed: {reply.detail}")
 
 
 class PaidClient:
@@ -139,8 +150,8 @@ class PaidClient:
         """The answer, or the failure of the last attempt.
 
         ``keep`` stores an answer; it is called before the ledger learns what it cost, so that a
-        crash in between leaves too much in the ledger and never an answer to pay again.
-        Raises :class:`~backend.errors.ProviderError` when no call can work as configured.
+        crash in between leaves too much in the ledger and never an answer to pay again. Where no
+        call can work as configured (wrong key, no credit, retired model), the run is over.
         """
         policy = self._policy
         backoff = tenacity.wait_random_exponential(
@@ -177,9 +188,9 @@ class PaidClient:
                 keep(reply)
             else:
                 outcome = reply.outcome.value
-        except ProviderError:
+        except ProviderError as error:
             outcome, usage = "unusable", NOTHING_BILLED
-            raise
+            return run.stop(str(error))
         else:
             return reply
         finally:

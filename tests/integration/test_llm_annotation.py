@@ -7,7 +7,7 @@ import pytest
 
 from backend.cost.prices import price_of
 from backend.domain import Answer, LabelScheme, Outcome, Task
-from backend.errors import ProviderError, StoreError
+from backend.errors import StoreError
 from backend.llm.annotator import LONGEST_TEXT, AnnotatorOptions, LlmAnnotator
 from backend.llm.clients import OpenAIClient
 from backend.llm.paid import PaidClient, RetryPolicy
@@ -242,10 +242,12 @@ class TestRuns:
         answers.close()
         assert len(taken) < 20
 
-    def test_what_would_fail_every_call_ends_the_run(self, bench):
-        annotator = bench.annotator(model="gpt-4-turbo")
-        with pytest.raises(ProviderError, match="gpt-6-luna"):
-            list(annotator.annotate(tasks(50), SCHEME))
+    def test_what_would_fail_every_call_is_not_repeated_for_each_task(self, bench):
+        annotator = bench.annotator(model="gpt-4-turbo", options=AnnotatorOptions(concurrency=2))
+        answers = list(annotator.annotate(tasks(50), SCHEME))
+        assert outcomes(answers) == [Outcome.UNREACHABLE] * 50
+        assert all("gpt-6-luna" in answer.detail for answer in answers)
+        assert bench.server.requests <= 2
         assert bench.ledger.spent == 0
 
     def test_a_very_long_text_is_not_sent(self, bench):
