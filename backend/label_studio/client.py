@@ -9,6 +9,7 @@ way (1,000 tasks in 0.4 s; ``/api/projects/{id}/tasks`` took 1.4 s), and unlike
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -22,6 +23,8 @@ IDS_PER_REQUEST = 300
 """As many ids as fit well into a URL of 8 kB, which is what reverse proxies take."""
 SHOWN_VERSIONS_CHARACTERS = 500
 """Label Studio cuts a task's list of versions off here."""
+PLAIN_VERSION = re.compile(r"[\w.+:@/-]+")
+"""Versions that stand in that list as they are: it is joined by commas and has no quotes."""
 TASK_FIELDS = {"include": "id,data", "review": "true"}
 """``review`` keeps a project that predicts "automatically" from calling our backend for a page."""
 ANNOTATION_FIELDS = {
@@ -137,7 +140,7 @@ class LabelStudioClient:
 
     def _carries(self, row: Json, version: str) -> bool:
         shown = row["predictions_model_versions"]
-        if len(shown) < SHOWN_VERSIONS_CHARACTERS and "," not in version:
+        if len(shown) < SHOWN_VERSIONS_CHARACTERS and PLAIN_VERSION.fullmatch(version):
             return version in (part.strip() for part in shown.split(","))
         return any(item["model_version"] == version for item in self.predictions(row["id"]))
 

@@ -86,6 +86,11 @@ def connect(  # noqa: PLR0913 - each of these differs between installations
         backend_id = register_backend(client, project_id, address, version, credentials)
     except ToolError as error:
         raise explained(error, address) from error
+    warnings += [
+        f"The project has another ML backend, {other['url']}: its predictions appear beside ours."
+        for other in client.ml_backends(project_id)
+        if other["id"] != backend_id
+    ]
     with warned(
         warnings,
         "The queue's order could not be set. Ask a project manager for Settings > General > Task "

@@ -1,13 +1,14 @@
 """Label Studio's JSON to and from the domain; past this module there is no raw key.
 
 Pure: values in, values out. Offsets are code points of the untouched text on both sides. A
-``<HyperText>`` whose value holds markup is refused, because what an annotator sees is then not the
-text that is stored, and a span could only be guessed.
+``<HyperText>`` that a browser does not show as it is stored is refused, because a span could only
+be guessed.
 """
 
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -22,7 +23,11 @@ Json = Mapping[str, Any]
 
 LANGUAGE_KEYS = ("language", "lang")
 MARKUP = frozenset("<&\r")
-"""What a browser does not show as it is stored: tags, entities, carriage returns."""
+"""Tags, entities and carriage returns, which a browser replaces."""
+COLLAPSED = re.compile(r"[ \t\n\f]{2}|[\t\n\f]|^ | $")
+"""Whitespace that a browser shows as one space or none."""
+BEYOND_BMP = re.compile("[\U00010000-\U0010ffff]")
+"""Two UTF-16 units. In a HyperText with collapsed whitespace, Label Studio 1.23 miscounts them."""
 ONLY_TEXT_NODE = "/text()[1]"
 
 
@@ -51,17 +56,24 @@ def task_from_json(raw: Json, config: LabelConfig) -> Task:
             f"Task {task_id} has no text: data[{config.text_key!r}] {found}, and the labelling "
             "config takes the text from there. Import the task again with a string."
         )
-    if config.is_hypertext and not MARKUP.isdisjoint(text):
+    if config.is_hypertext and not shown_as_stored(text):
         raise PayloadError(
-            f"Task {task_id} holds HTML markup in data[{config.text_key!r}]; suggestions for "
-            "marked-up text would have uncertain offsets, so none are made. Use <Text>, or import "
-            "the plain text."
+            f"Task {task_id} holds HTML markup, or runs of spaces beside emoji, in "
+            f"data[{config.text_key!r}]. In a <HyperText> the offsets of suggestions would be "
+            "uncertain, so none are made. Use <Text>, or import the plain text."
         )
     strings = {key: value for key, value in data.items() if isinstance(value, str)}
     language = next((strings[key] for key in LANGUAGE_KEYS if strings.get(key)), None)
     for key in (config.text_key, *LANGUAGE_KEYS):
         strings.pop(key, None)
     return Task(task_id, text, language, MappingProxyType(strings))
+
+
+def shown_as_stored(text: str) -> bool:
+    """Whether offsets in a HyperText are certain: each stored character is one on the page."""
+    if not MARKUP.isdisjoint(text):
+        return False
+    return not (COLLAPSED.search(text) and BEYOND_BMP.search(text))
 
 
 def read_annotation(raw: Json, task_id: str, text: str, config: LabelConfig) -> ReadAnnotation:

@@ -106,7 +106,11 @@ class LabelStudioTool:
         """
         backend = self._own_backend()
         if backend is not None:
-            self._client.update_ml_backend(backend["id"], **renamed(backend, version))
+            now = self._client.update_ml_backend(backend["id"], **renamed(backend, version))
+            if now["model_version"] != version:
+                log.warning(
+                    "setup_returns_another_version", ours=version, setup=now["model_version"]
+                )
         if self._client.project(self._project_id)["model_version"] != version:
             self._client.update_project(self._project_id, model_version=version)
         now = self._client.project(self._project_id)["model_version"]

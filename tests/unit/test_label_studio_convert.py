@@ -93,10 +93,17 @@ class TestTasks:
         with pytest.raises(PayloadError, match=named):
             task_from_json(raw, CONFIG)
 
-    @pytest.mark.parametrize("text", ["<b>Wangari</b>", "A &amp; B", "one\r\ntwo"])
+    @pytest.mark.parametrize(
+        "text",
+        ["<b>Wangari</b>", "A &amp; B", "one\r\ntwo", "two  spaces 🌍", "a\nline 🌍", " 🌍", "🌍 "],
+    )
     def test_hypertext_that_is_not_shown_as_it_is_stored_is_refused(self, text):
         with pytest.raises(PayloadError, match="markup"):
             task_from_json(task_json(text=text), HYPERTEXT)
+
+    @pytest.mark.parametrize("text", ["🌍 Wangari", "two  spaces", "a\nline", "a > b", ""])
+    def test_hypertext_that_is_shown_as_it_is_stored_is_a_task(self, text):
+        assert task_from_json(task_json(text=text), HYPERTEXT).text == text
 
     def test_plain_text_may_hold_what_looks_like_markup(self):
         assert task_from_json(task_json(text="a < b & c"), CONFIG).text == "a < b & c"
