@@ -105,7 +105,9 @@ def serve(context: typer.Context) -> None:
 
     with teaching():
         settings: Settings = context.obj
-        Services(settings).database.close()
+        services = Services(settings)
+        services.check()
+        services.database.close()
         Server(settings).run()
 
 
@@ -113,7 +115,9 @@ def serve(context: typer.Context) -> None:
 def worker(context: typer.Context) -> None:
     """Do the slow work: fetch labels, train, push suggestions."""
     with teaching():
-        Operations(Services(context.obj)).run_worker()
+        services = Services(context.obj)
+        services.check()
+        Operations(services).run_worker()
 
 
 @app.command()

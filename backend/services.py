@@ -123,7 +123,12 @@ class Services:
             push_batch=self.settings.label_studio.push_batch,
         )
 
-    def _annotator(self, project_id: int) -> Annotator | None:
+    def check(self) -> None:
+        """Refuse to start with settings that no call could work with; nothing is asked yet."""
+        self._annotator(None)
+        build_family(self.settings.tagger)
+
+    def _annotator(self, project_id: int | None) -> Annotator | None:
         from backend.llm.factory import build_annotator  # noqa: PLC0415 - pulls in the LLM SDKs
 
         return build_annotator(

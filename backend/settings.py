@@ -215,12 +215,25 @@ def read_yaml(path: Path) -> dict[str, Any]:
     return content
 
 
+def _refuse_unknown_sections() -> None:
+    """Refuse ``HARAMBEE_SERVR__PORT``, which pydantic-settings would pass over."""
+    for name in os.environ:
+        section, nested, _ = name.removeprefix("HARAMBEE_").partition("__")
+        if name.startswith("HARAMBEE_") and nested and section.lower() not in Settings.model_fields:
+            known = ", ".join(sorted(Settings.model_fields))
+            raise ConfigurationError(
+                f"The environment variable {name} names no section of the settings: they are "
+                f"{known}. Correct or unset it."
+            )
+
+
 def load_settings(path: Path | None = None, **overrides: Any) -> Settings:
     """Settings from ``path`` (default: the file that ``HARAMBEE_CONFIG`` names, if any).
 
     ``overrides`` are sections that replace those of the file. Raises
     :class:`~backend.errors.ConfigurationError` naming each wrong setting.
     """
+    _refuse_unknown_sections()
     configured = os.environ.get("HARAMBEE_CONFIG")
     chosen = path or (Path(configured) if configured else None)
     content = read_yaml(chosen) if chosen else {}

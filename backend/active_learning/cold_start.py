@@ -11,8 +11,6 @@ from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.cluster import MiniBatchKMeans
-from sklearn.feature_extraction.text import HashingVectorizer, TfidfTransformer
 
 from backend.protocols import FloatArray
 
@@ -41,6 +39,13 @@ def cold_start_confidence(texts: Sequence[str], rng: np.random.Generator) -> Flo
 
 def _order(texts: Sequence[str], rng: np.random.Generator) -> IntArray:
     """Positions of the texts, most useful first."""
+    # Here, because it takes seconds to import and most processes never need it.
+    from sklearn.cluster import MiniBatchKMeans  # noqa: PLC0415
+    from sklearn.feature_extraction.text import (  # noqa: PLC0415
+        HashingVectorizer,
+        TfidfTransformer,
+    )
+
     if len(texts) < 3:
         return np.arange(len(texts))
     sample = rng.permutation(len(texts))[:_FIT_TEXTS]

@@ -226,3 +226,10 @@ class TestDerived:
     def test_settings_do_not_change(self) -> None:
         with pytest.raises(ValidationError, match="frozen"):
             Settings().server.port = 1  # type: ignore[misc]
+
+
+def test_a_variable_for_a_section_that_does_not_exist_is_refused(monkeypatch):
+    monkeypatch.setenv("HARAMBEE_SERVR__PORT", "1")
+
+    with pytest.raises(ConfigurationError, match="HARAMBEE_SERVR__PORT"):
+        load_settings()
