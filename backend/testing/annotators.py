@@ -111,7 +111,7 @@ class FakeAnnotator:
         self.asked: list[Task] = []
         self._brain = brain
         self._affordable = affordable
-        self._failures = failures or {}
+        self._failures = {} if failures is None else failures
         self._known: dict[str, Sequence[Mention]] = {}
 
     def annotate(self, tasks: Sequence[Task], scheme: LabelScheme) -> Iterator[Answer]:

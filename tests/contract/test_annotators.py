@@ -6,12 +6,11 @@ from dataclasses import dataclass
 import pytest
 
 from backend.domain import LabelScheme, Outcome, SourceKind, Task
-from backend.llm.annotator import LlmAnnotator
 from backend.llm.factory import build_annotator
 from backend.protocols import Annotator
 from backend.settings import LlmSettings
 from backend.testing.annotators import FakeAnnotator, MemoryAnswerCache, MemoryLedger
-from backend.testing.scripted_llm import ScriptedLlm
+from backend.testing.scripted_llm import Fault, ScriptedLlm
 from backend.text.spans import Mention, valid_spans
 
 SCHEME = LabelScheme(("PER", "LOC"))
@@ -25,13 +24,20 @@ def capitalised_words(text: str) -> list[Mention]:
 
 @dataclass
 class Room:
-    """An annotator and how often it asked a model."""
+    """An annotator, how often it asked a model, and a way to make task "0" be refused."""
 
     annotator: Annotator
     asked: Callable[[], int]
+    refuse: Callable[[], None]
 
 
-def llm_annotator(server: ScriptedLlm, provider: str) -> LlmAnnotator:
+def fake_room(budget: bool) -> Room:
+    failures: dict[str, Outcome] = {}
+    fake = FakeAnnotator(capitalised_words, None if budget else 0, failures)
+    return Room(fake, lambda: len(fake.asked), lambda: failures.update({"0": Outcome.REFUSED}))
+
+
+def llm_room(server: ScriptedLlm, provider: str, budget: bool) -> Room:
     settings = LlmSettings(
         provider=provider,
         openai_api_key=server.api_key,
@@ -39,21 +45,24 @@ def llm_annotator(server: ScriptedLlm, provider: str) -> LlmAnnotator:
         anthropic_api_key=server.api_key,
         anthropic_base_url=server.anthropic_url,
     )
-    annotator = build_annotator(
-        settings, project_id=1, ledger=MemoryLedger(), cache=MemoryAnswerCache()
-    )
+    ledger = MemoryLedger(100 if budget else 0)
+    annotator = build_annotator(settings, project_id=1, ledger=ledger, cache=MemoryAnswerCache())
     assert annotator is not None
-    return annotator
+    return Room(annotator, lambda: len(server.calls), lambda: server.fail_next(Fault.REFUSAL))
 
 
 @pytest.fixture(params=["fake", "openai", "anthropic"])
-def room(request: pytest.FixtureRequest) -> Iterator[Room]:
+def make_room(request: pytest.FixtureRequest) -> Iterator[Callable[[bool], Room]]:
     if request.param == "fake":
-        fake = FakeAnnotator(capitalised_words)
-        yield Room(fake, lambda: len(fake.asked))
+        yield fake_room
         return
     with ScriptedLlm(capitalised_words) as server:
-        yield Room(llm_annotator(server, request.param), lambda: len(server.calls))
+        yield lambda budget: llm_room(server, request.param, budget)
+
+
+@pytest.fixture
+def room(make_room: Callable[[bool], Room]) -> Room:
+    return make_room(True)
 
 
 def answers(room: Room, *texts: str):
@@ -118,3 +127,19 @@ def test_an_answer_is_paid_for_once(room: Room):
     again = answers(room, "Ada", "Jos")
     assert room.asked() == 2
     assert again["0"] == first["0"]
+
+
+def test_a_failed_answer_is_never_an_empty_suggestion(room: Room):
+    room.refuse()
+    answer = answers(room, "Ada")["0"]
+    assert (answer.outcome, answer.suggestion) == (Outcome.REFUSED, None)
+    assert answer.detail
+
+
+def test_tasks_beyond_the_budget_are_answered_as_such_and_not_asked(
+    make_room: Callable[[bool], Room],
+):
+    room = make_room(False)
+    outcomes = {answer.outcome for answer in answers(room, "Ada", "Jos").values()}
+    assert outcomes == {Outcome.OVER_BUDGET}
+    assert room.asked() == 0

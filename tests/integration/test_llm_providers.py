@@ -128,6 +128,7 @@ def test_one_call_is_one_request(provider: Provider):
     assert provider.server.requests == 1
 
 
+@pytest.mark.filterwarnings("ignore:The model 'claude-3-opus:DeprecationWarning")
 def test_a_retired_model_is_an_error_that_names_a_current_one(provider: Provider):
     retired = {"openai": "gpt-4-turbo-2024-04-09", "anthropic": "claude-3-opus-20240229"}
     with pytest.raises(ProviderError, match=DEFAULT_MODELS[provider.name]):
