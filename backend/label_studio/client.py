@@ -100,10 +100,6 @@ class LabelStudioClient:
         for selected in [None] if ids is None else selections(ids):
             yield from self._rows(project_id, ANNOTATION_FIELDS, any_annotation, selected)
 
-    def annotations(self, task_id: int) -> list[Json]:
-        """All annotations of one task."""
-        return list(self.http.get(f"/api/tasks/{task_id}/annotations/"))
-
     def annotate(self, task_id: int, result: Sequence[Json], **fields: Any) -> Json:
         """Submit an annotation as this user; ``was_cancelled=True`` skips the task."""
         content = {"result": list(result), **fields}
@@ -166,7 +162,7 @@ class LabelStudioClient:
         self.http.write("DELETE", f"/api/ml/{backend_id}")
 
     def start_training(self, backend_id: int) -> None:
-        """Do what the "Start training" button does: Label Studio calls the backend's webhook."""
+        """Do what the button "Start training" does; Label Studio waits for the backend's answer."""
         self.http.write("POST", f"/api/ml/{backend_id}/train", {})
 
     def webhooks(self, project_id: int) -> list[Json]:

@@ -10,9 +10,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from backend.errors import ToolError, ToolRefusedError, ToolRejectedError
+from backend.errors import ToolError, ToolRefusedError
 from backend.label_studio.client import LabelStudioClient
 from backend.label_studio.labels import parse_label_config
+from backend.label_studio.reachability import explained, is_blocked_address
 from backend.label_studio.tool import find_backend
 
 VIEW_TITLE = "harambee: least certain first"
@@ -25,9 +26,6 @@ WEBHOOK_ACTIONS = (
     "TASKS_DELETED",
     "PROJECT_UPDATED",
 )
-BLOCKED_ADDRESS = ("must not resolve to", "reserved network address")
-NO_ANSWER = ("connect to ML backend", "Can't resolve hostname")
-WRONG_CREDENTIALS = "authentication parameters"
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,32 +208,3 @@ def ensure_view(client: LabelStudioClient, project_id: int) -> None:
             project_id,
             {"title": VIEW_TITLE, "type": "list", "target": "tasks", "ordering": ordering},
         )
-
-
-def is_blocked_address(error: ToolError) -> bool:
-    """Whether Label Studio refused an address in a private network."""
-    return any(words in str(error) for words in BLOCKED_ADDRESS)
-
-
-def explained(error: ToolError, address: str) -> ToolError:
-    """The same error in words for someone who connects a project, where the cause is known."""
-    said = str(error)
-    if is_blocked_address(error):
-        return ToolRejectedError(
-            f"Label Studio refuses to call {address} because it is in a private network. Start "
-            "Label Studio with ML_BLOCK_LOCAL_IP=false (for ML backends) and "
-            "SSRF_PROTECTION_ENABLED=false (for webhooks); both are on by default."
-        )
-    if any(words in said for words in NO_ANSWER):
-        return ToolRejectedError(
-            f"Label Studio cannot reach harambee at {address}. Start it with 'harambee serve' and "
-            "check that this is its address as Label Studio's machine sees it "
-            "(HARAMBEE_SERVER__PUBLIC_URL); inside a container localhost is the container."
-        )
-    if WRONG_CREDENTIALS in said:
-        return ToolRejectedError(
-            f"harambee at {address} does not accept the user and password that Label Studio was "
-            "given. BASIC_AUTH_USER and BASIC_AUTH_PASS must be the same for this command and for "
-            "the web process."
-        )
-    return error

@@ -13,7 +13,13 @@ from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 import requests
-from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
+from tenacity import (
+    Retrying,
+    retry_if_exception,
+    stop_after_attempt,
+    stop_after_delay,
+    wait_random_exponential,
+)
 from urllib3.exceptions import NewConnectionError
 
 from backend.errors import (
@@ -109,7 +115,8 @@ def credentials_for(key: str) -> Credentials:
 class LabelStudioHttp:
     """JSON requests to one Label Studio. Safe to share between threads.
 
-    ``timeout`` in seconds bounds connecting and each wait for bytes. Raises
+    ``timeout`` in seconds bounds connecting, each wait for bytes, and how long a read is tried
+    again. Raises
     :class:`~backend.errors.ConfigurationError` for an address or key that cannot work.
     """
 
@@ -142,7 +149,7 @@ class LabelStudioHttp:
     def _retrying(self, kind: type[ToolError]) -> Retrying:
         return Retrying(
             retry=retry_if_exception(lambda error: isinstance(error, kind)),
-            stop=stop_after_attempt(ATTEMPTS),
+            stop=stop_after_attempt(ATTEMPTS) | stop_after_delay(self._timeout),
             wait=wait_random_exponential(multiplier=0.25, max=LONGEST_WAIT_SECONDS),
             reraise=True,
         )

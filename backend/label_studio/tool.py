@@ -8,10 +8,11 @@ from typing import Any
 import structlog
 
 from backend.domain import Annotation, Suggestion, Task
-from backend.errors import PayloadError, ToolRejectedError
+from backend.errors import PayloadError, ToolError, ToolRejectedError
 from backend.label_studio.client import LabelStudioClient
 from backend.label_studio.convert import prediction_to_json, read_annotation, task_from_json
 from backend.label_studio.labels import LabelConfig, parse_label_config
+from backend.label_studio.reachability import explained
 from backend.protocols import Progress, silent
 
 log = structlog.get_logger(__name__)
@@ -101,16 +102,13 @@ class LabelStudioTool:
         """Make ``version`` the one that orders the queue; push its predictions before.
 
         Label Studio calls our ``/health`` and ``/setup`` while it renames the ML backend, so the
-        web process has to be up. Raises :class:`~backend.errors.ToolRejectedError` if the project
-        does not show the version afterwards.
+        web process has to be up: :class:`~backend.errors.ToolUnreachableError` says that it is not.
+        Raises :class:`~backend.errors.ToolRejectedError` if the project does not show the version
+        afterwards.
         """
         backend = self._own_backend()
         if backend is not None:
-            now = self._client.update_ml_backend(backend["id"], **renamed(backend, version))
-            if now["model_version"] != version:
-                log.warning(
-                    "setup_returns_another_version", ours=version, setup=now["model_version"]
-                )
+            self._rename(backend, version)
         if self._client.project(self._project_id)["model_version"] != version:
             self._client.update_project(self._project_id, model_version=version)
         now = self._client.project(self._project_id)["model_version"]
@@ -132,6 +130,14 @@ class LabelStudioTool:
                 f"The predictions of {version!r} order the queue now, so they are kept."
             )
         self._client.delete_version(self._project_id, version)
+
+    def _rename(self, backend: dict[str, Any], version: str) -> None:
+        try:
+            renamed = self._client.update_ml_backend(backend["id"], **new_title(backend, version))
+        except ToolError as error:
+            raise explained(error, backend["url"]) from error
+        if renamed["model_version"] != version:
+            log.warning("setup_names_another_version", ours=version, setup=renamed["model_version"])
 
     def _push(self, batch: Sequence[Suggestion], version: str) -> int:
         rows = self._client.tasks_by_id(
@@ -188,7 +194,7 @@ def find_backend(backends: Iterable[dict[str, Any]], url: str) -> dict[str, Any]
     return next((item for item in backends if item["url"].rstrip("/") == url.rstrip("/")), None)
 
 
-def renamed(backend: dict[str, Any], version: str) -> dict[str, Any]:
+def new_title(backend: dict[str, Any], version: str) -> dict[str, Any]:
     """What a rename has to carry: Label Studio checks the address again with only these fields.
 
     An empty password stands for the stored one.

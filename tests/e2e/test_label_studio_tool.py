@@ -6,7 +6,7 @@ import pytest
 import requests
 
 from backend.domain import Source, SourceKind, Span, Suggestion
-from backend.errors import ToolRefusedError, ToolRejectedError
+from backend.errors import ToolRefusedError, ToolRejectedError, ToolUnreachableError
 from backend.label_studio.client import LabelStudioClient
 from backend.label_studio.connection import VIEW_TITLE, BasicAuth, connect, disconnect
 from backend.label_studio.labels import parse_label_config
@@ -110,8 +110,19 @@ def test_wrong_basic_auth_names_its_variables(client, make_project, stand_in_bac
 def test_connecting_without_a_running_web_process_says_so(client, make_project, stand_in_backend):
     project, _ = make_project([TEXT])
     stand_in_backend.stop()
-    with pytest.raises(ToolRejectedError, match="cannot reach harambee"):
+    with pytest.raises(ToolUnreachableError, match="cannot reach harambee"):
         connect(client, project, stand_in_backend.url, "v1")
+
+
+def test_a_version_is_not_switched_while_the_web_process_is_down(
+    client, make_project, stand_in_backend
+):
+    project, _ = make_project([TEXT])
+    connect(client, project, stand_in_backend.url, "v1")
+    stand_in_backend.stop()
+    with pytest.raises(ToolUnreachableError, match="cannot reach harambee"):
+        open_tool(client, project).prioritise("v2")
+    assert client.project(project)["model_version"] == "v1"
 
 
 @pytest.mark.parametrize("switch", ["ML_BLOCK_LOCAL_IP", "SSRF_PROTECTION_ENABLED"])
@@ -129,6 +140,19 @@ def test_another_backend_in_the_project_is_pointed_out(client, make_project, sta
     client.create_ml_backend(url=other, project=project, title="another")
     report = connect(client, project, stand_in_backend.url, "v1")
     assert [other in warning for warning in report.warnings] == [True]
+
+
+def test_start_training_reaches_the_backend(client, make_project, stand_in_backend):
+    project, _ = make_project([TEXT])
+    report = connect(client, project, stand_in_backend.url, "v1")
+    client.start_training(report.backend_id)
+    actions = [body["action"] for _, body in stand_in_backend.called("/webhook")]
+    assert actions[-1] == "START_TRAINING"
+
+
+def test_projects_are_listed(client, make_project):
+    made = {make_project([TEXT])[0] for _ in range(2)}
+    assert made <= {project["id"] for project in client.projects()}
 
 
 def test_disconnecting_removes_backend_and_webhook(client, make_project, stand_in_backend):
