@@ -39,7 +39,7 @@ def sentence_features(text: str, tokens: Sequence[TokenOffsets]) -> list[Feature
             *_neighbour_features(padded[position + 1], "-1"),
             *_neighbour_features(padded[position + 3], "+1"),
             *_neighbour_features(padded[position + 4], "+2"),
-            _shape_bigram(padded[position + 1], word),
+            *_shape_features(padded[position + 1], word, padded[position + 3]),
         ]
         for position, word in enumerate(words)
     ]
@@ -86,9 +86,10 @@ def _neighbour_features(word: str, place: str) -> tuple[bytes, ...]:
     return _encoded(features)
 
 
-@lru_cache(maxsize=2**12)
-def _shape_bigram(before: str, word: str) -> bytes:
-    return f"ss={shape(before)}|{shape(word)}".encode()
+@lru_cache(maxsize=2**15)
+def _shape_features(before: str, word: str, after: str) -> tuple[bytes, ...]:
+    two = f"{shape(before)}|{shape(word)}"
+    return _encoded([f"ss={two}", f"sss={two}|{shape(after)}"])
 
 
 def _encoded(features: Sequence[str]) -> tuple[bytes, ...]:

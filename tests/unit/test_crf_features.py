@@ -38,6 +38,10 @@ def test_a_word_sees_its_neighbours_and_the_edges():
     assert {"-1edge", "-2edge"} <= features_of("in Lagos")[0]
 
 
+def test_a_word_sees_the_shapes_around_it():
+    assert {"ss=Xx|Xx", "sss=Xx|Xx|x"} <= features_of("in Old Lagos city now")[2]
+
+
 def test_an_endless_word_is_looked_at_only_so_far():
     features = features_of("a" * 100_000)[0]
 
