@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
-from backend.domain import Answer, Source, SourceKind, Suggestion
+from backend.domain import NO_SOURCE, Answer, Source, SourceKind, Suggestion
 from backend.store.database import Database
 from backend.store.rows import chunks, spans_from_json, spans_to_json, upsert
 from backend.store.schema import AnswerRow, ProjectRow, SuggestionRow, TaskRow
@@ -166,10 +166,15 @@ SUGGESTION_KEY = ("project_id", "task_id", "kind")
 
 
 def suggestion_digest(suggestion: Suggestion) -> str:
-    """A digest of what an annotator would see: spans and source, without scores."""
+    """A digest of what the tool shows and orders by: spans, source and the rounded confidence.
+
+    Where nobody has an answer the confidence is only a place in the queue, which moves whenever a
+    task comes or goes, so it does not count.
+    """
     spans = [[span.start, span.end, span.label] for span in suggestion.spans]
     source = suggestion.source
-    return _digest([spans, source.kind.value, source.model, source.prompt_version])
+    confidence = None if source == NO_SOURCE else round(suggestion.confidence, 2)
+    return _digest([spans, source.kind.value, source.model, source.prompt_version, confidence])
 
 
 def _digest(value: object) -> str:
