@@ -70,14 +70,21 @@ class LabelStudioServer:
     def start(self) -> None:
         """Start it and wait until it answers.
 
-        Raises :class:`~backend.errors.ConfigurationError` where it is not installed, and
-        :class:`~backend.errors.ToolUnreachableError` with the end of its log where it fails.
+        Raises :class:`~backend.errors.ConfigurationError` where it is not installed or its port
+        is taken, and :class:`~backend.errors.ToolUnreachableError` with the end of its log where
+        it fails.
         """
         if not self._program.exists():
             raise ConfigurationError(
                 f"Label Studio is not installed: {self._program} does not exist. Make it with "
                 f"'python -m venv {self._program.parent.parent}' and "
                 f"'{self._program.parent / 'pip'} install label-studio==1.23.2'."
+            )
+        if not is_free(self.port):
+            # Label Studio itself would move to the next port without a word.
+            raise ConfigurationError(
+                f"Port {self.port} is taken, perhaps by another Label Studio. Stop what uses it, "
+                "or choose another port."
             )
         self.folder.mkdir(parents=True, exist_ok=True)
         self._log = self.log_file.open("ab")
@@ -179,6 +186,17 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def is_free(port: int) -> bool:
+    """Whether a server could listen on a port now."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
 
 
 def signal_group(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
