@@ -37,7 +37,6 @@ from backend.domain import (
     Suggestion,
     Task,
 )
-from backend.errors import ProviderError
 from backend.protocols import (
     AnnotationTool,
     Annotator,
@@ -61,6 +60,10 @@ from backend.text.spans import valid_spans
 
 WINDOW = 512
 """Texts tagged at a time, so that memory stays flat however large the pool is."""
+
+
+NOT_ASKED = frozenset({Outcome.UNREACHABLE, Outcome.OVER_BUDGET})
+"""Outcomes that a person can do something about: provider, key, budget."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,22 +175,22 @@ def annotate_tasks(
 ) -> Annotated:
     """Have the LLM label those of the tasks that it has not answered yet.
 
-    A provider that cannot be used at all (wrong key, retired model) does not keep the tagger from
-    learning and suggesting; it is reported as the ``problem``.
+    Failures keep nothing else from going on; why the last of them could not be asked is the
+    ``problem``.
     """
     outcomes: Counter[Outcome] = Counter()
     if work.annotator is None:
         return Annotated(outcomes)
+    problem = ""
     answered = work.suggestions.by_source(SourceKind.LLM)
     waiting = [task for task in tasks if not _is_current(answered.get(task.id), work.annotator)]
-    try:
-        for answer in work.annotator.annotate(waiting, work.scheme):
-            work.suggestions.keep_answer(answer)
-            outcomes[answer.outcome] += 1
-            progress(outcomes.total(), len(waiting), "asking the LLM")
-    except ProviderError as error:
-        return Annotated(outcomes, str(error))
-    return Annotated(outcomes)
+    for answer in work.annotator.annotate(waiting, work.scheme):
+        work.suggestions.keep_answer(answer)
+        outcomes[answer.outcome] += 1
+        if answer.outcome in NOT_ASKED:
+            problem = answer.detail
+        progress(outcomes.total(), len(waiting), "asking the LLM")
+    return Annotated(outcomes, problem)
 
 
 def _is_current(suggestion: Suggestion | None, annotator: Annotator) -> bool:

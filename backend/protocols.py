@@ -61,7 +61,7 @@ class Annotator(Protocol):
     def annotate(self, tasks: Sequence[Task], scheme: LabelScheme) -> Iterator[Answer]:
         """Yield exactly one answer per task, in any order, as each becomes known.
 
-        Never raises for a single answer: its :class:`~backend.domain.Outcome` says what
+        Never raises for an answer or a provider: the :class:`~backend.domain.Outcome` says what
         happened. Tasks that were not asked for want of budget get ``OVER_BUDGET``. Answers paid
         for before are not paid again.
         """

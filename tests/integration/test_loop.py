@@ -14,6 +14,7 @@ from backend.domain import (
     NO_SOURCE,
     Example,
     LabelScheme,
+    Outcome,
     Source,
     SourceKind,
     Span,
@@ -21,7 +22,7 @@ from backend.domain import (
     Suggestion,
     Task,
 )
-from backend.errors import ProviderError, ToolUnreachableError
+from backend.errors import ToolUnreachableError
 from backend.loop import Workspace
 from backend.protocols import Progress, silent
 from backend.quality.holdout import is_held_out
@@ -56,14 +57,6 @@ def gold_of(text: str) -> tuple[Span, ...]:
 def first_entity(text: str) -> list[Mention]:
     span = gold_of(text)[0]
     return [Mention(text[span.start : span.end], span.label, confidence=0.7)]
-
-
-class UnusableAnnotator(FakeAnnotator):
-    """Cannot be asked at all."""
-
-    def annotate(self, tasks: Sequence[Task], scheme: LabelScheme):
-        raise ProviderError("The key was revoked.")
-        yield
 
 
 class BrokenTool(InMemoryTool):
@@ -179,11 +172,12 @@ class TestBeginning:
         assert len(work.annotator.asked) == 40
 
     def test_an_llm_that_cannot_be_used_is_reported_and_stops_nothing_else(self, open_workspace):
-        work = open_workspace(annotator=UnusableAnnotator(first_entity))
+        refused = {str(number): Outcome.UNREACHABLE for number in range(40)}
+        work = open_workspace(annotator=FakeAnnotator(first_entity, failures=refused))
 
         report = loop.begin(work)
 
-        assert report.llm_problem == "The key was revoked."
+        assert report.llm_problem == "as scripted"
         assert report.pushed == 40
 
 
