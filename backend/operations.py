@@ -8,9 +8,11 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import structlog
+
 from backend import loop
 from backend.domain import JobKind, RoundReport, Task
-from backend.errors import ConfigurationError
+from backend.errors import ConfigurationError, HarambeeError
 from backend.jobs import Handler, JobQueue, make_huey, run_worker
 from backend.label_studio.connection import BasicAuth, ConnectionReport, connect
 from backend.loop import Workspace
@@ -19,6 +21,8 @@ from backend.services import LABEL_STUDIO, Services
 from backend.store.inbox import Inbox
 from backend.store.projects import Project
 from backend.store.tasks import SqlTaskRecords
+
+log = structlog.get_logger(__name__)
 
 SECRET_HEADER = "X-Harambee-Secret"  # noqa: S105 - the header's name, not its value
 RECONCILE_AT_MOST = 0.05
@@ -76,7 +80,7 @@ class Operations:
         """
         if work.annotator is None or len(tasks) > OPENED_AT_MOST:
             return
-        asking = threading.Thread(target=loop.annotate_tasks, args=(work, tasks), daemon=True)
+        asking = threading.Thread(target=annotate_opened, args=(work, tasks), daemon=True)
         asking.start()
         asking.join(timeout=max(0.0, deadline - time.monotonic()))
 
@@ -181,6 +185,14 @@ class Operations:
 
 def _problem_of(report: RoundReport) -> str:
     return f"; the LLM could not be asked: {report.llm_problem}" if report.llm_problem else ""
+
+
+def annotate_opened(work: Workspace, tasks: Sequence[Task]) -> None:
+    """Have the LLM answer; nobody waits for an error, so it is only logged."""
+    try:
+        loop.annotate_tasks(work, tasks)
+    except HarambeeError as error:
+        log.warning("opened_task_not_annotated", reason=str(error))
 
 
 def read_inbox(work: Workspace, inbox: Inbox, tasks: SqlTaskRecords) -> int:
