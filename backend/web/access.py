@@ -37,7 +37,10 @@ def has_basic_auth() -> bool:
     server: ServerSettings = services().settings.server
     if server.basic_auth_user is None or server.basic_auth_pass is None:
         return True
-    given = request.authorization
+    try:
+        given = request.authorization
+    except ValueError:  # werkzeug decodes base64, and stumbles over what is not ASCII
+        return False
     if given is None or given.type != "basic":
         return False
     return equal(given.username, server.basic_auth_user) & equal(

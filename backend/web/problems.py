@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import structlog
 from flask import Flask, Response, jsonify, request
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from backend.errors import HarambeeError, InputError, StoreError, ToolError
 
@@ -20,8 +20,19 @@ def install(app: Flask) -> None:
         return jsonify(error=str(error)), status_of(error)
 
     @app.errorhandler(HTTPException)
-    def http(error: HTTPException) -> tuple[Response, int]:
-        return jsonify(error=error.description), error.code or 500
+    def http(error: HTTPException) -> tuple[Response, int, dict[str, str]]:
+        allowed = getattr(error, "valid_methods", None)
+        headers = {"Allow": ", ".join(allowed)} if allowed else {}
+        return jsonify(error=error.description), error.code or 500, headers
+
+    @app.errorhandler(RequestEntityTooLarge)
+    def too_large(_error: RequestEntityTooLarge) -> tuple[Response, int]:
+        limit = app.config["MAX_CONTENT_LENGTH"] // 2**20
+        sentence = (
+            f"The request is larger than {limit} MB. Retrieve predictions for fewer tasks at a "
+            "time, or raise server.max_body_mb."
+        )
+        return jsonify(error=sentence), 413
 
     @app.errorhandler(Exception)
     def unknown(_error: Exception) -> tuple[Response, int]:
