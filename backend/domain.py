@@ -9,7 +9,8 @@ from __future__ import annotations
 import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
+from decimal import Decimal
 from types import MappingProxyType
 
 NO_META: Mapping[str, str] = MappingProxyType({})
@@ -181,6 +182,19 @@ class SpanScores:
 
 
 @dataclass(frozen=True, slots=True)
+class PriceTag:
+    """What a call is billed by: US dollars per million tokens, and where that is known from.
+
+    ``as_of`` is the day on which the source checked the price, where it says so.
+    """
+
+    input: Decimal
+    output: Decimal
+    source: str
+    as_of: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class PaidCall:
     """What is about to be asked of an LLM provider, as the ledger needs to know it."""
 
@@ -190,6 +204,7 @@ class PaidCall:
     prompt_version: str
     task_ids: tuple[str, ...]
     run: str = ""
+    price: PriceTag | None = None
 
 
 @dataclass(frozen=True, slots=True)

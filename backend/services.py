@@ -10,6 +10,7 @@ import threading
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from decimal import Decimal
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from backend.domain import Annotation, Suggestion, Task
 from backend.errors import ConfigurationError
@@ -30,6 +31,9 @@ from backend.store.tasks import SqlTaskRecords
 from backend.tagger.checkpoints import ModelShelf
 from backend.tagger.families import all_families, build_family
 
+if TYPE_CHECKING:
+    from backend.llm.gate import Gates
+
 LABEL_STUDIO = "label_studio"
 FIRST_VERSION = version_name(0)
 
@@ -40,6 +44,11 @@ def no_token() -> ConfigurationError:
         "No Label Studio token is set. Copy one from Label Studio's Account & Settings page into "
         "LABEL_STUDIO_API_KEY and start again."
     )
+
+
+def dollars(amount: float) -> Decimal:
+    """An amount in the settings, as it is written there."""
+    return Decimal(str(amount))
 
 
 class NoTool:
@@ -129,13 +138,33 @@ class Services:
         build_family(self.settings.tagger)
 
     def _annotator(self, project_id: int | None) -> Annotator | None:
-        from backend.llm.factory import build_annotator  # noqa: PLC0415 - pulls in the LLM SDKs
+        from backend.llm.fallback import with_fallback  # noqa: PLC0415 - pulls in the LLM SDKs
 
-        return build_annotator(
+        return with_fallback(
             self.settings.llm,
             project_id=project_id,
-            ledger=SqlLedger(self.database, Decimal(str(self.settings.llm.budget_usd))),
+            ledger=self.ledger(),
             cache=SqlAnswerCache(self.database),
+            gates=self.gates,
+        )
+
+    @cached_property
+    def gates(self) -> Gates:
+        """The ways to the LLM providers, which all threads of the process share."""
+        from backend.llm.gate import Gates  # noqa: PLC0415 - pulls in what calls are made of
+
+        llm = self.settings.llm
+        return Gates(llm.requests_per_minute, llm.tokens_per_minute)
+
+    def ledger(self, account: str | None = None) -> SqlLedger:
+        """The ledger under the configured budgets; ``account`` pays for calls of no project."""
+        llm = self.settings.llm
+        return SqlLedger(
+            self.database,
+            dollars(llm.budget_usd),
+            per_day_usd=None if llm.budget_usd_per_day is None else dollars(llm.budget_usd_per_day),
+            per_run_usd=None if llm.budget_usd_per_run is None else dollars(llm.budget_usd_per_run),
+            account=account,
         )
 
     def shelf(self, project_id: int) -> ModelShelf:

@@ -80,11 +80,19 @@ class LlmSettings(Section):
     prompt: str = "entities-v1"
     guidelines: str = ""
     budget_usd: float = Field(5.0, ge=0)
+    budget_usd_per_day: float | None = Field(None, ge=0)
+    budget_usd_per_run: float | None = Field(None, ge=0)
     concurrency: int = Field(8, ge=1)
+    requests_per_minute: int | None = Field(None, ge=1)
+    tokens_per_minute: int | None = Field(None, ge=1)
     timeout_seconds: float = Field(60.0, gt=0)
+    deadline_seconds: float = Field(120.0, gt=0)
     max_attempts: int = Field(4, ge=1)
     max_output_tokens: int = Field(1000, ge=16)
     price_usd_per_million: tuple[float, float] | None = None
+    fallback_model: str | None = None
+    fallback_price_usd_per_million: tuple[float, float] | None = None
+    batch_poll_seconds: float = Field(30.0, gt=0)
 
 
 class TaggerSettings(Section):

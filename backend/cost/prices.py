@@ -6,13 +6,13 @@ the configuration. A model without a known price is refused, never priced 0.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
-from backend.domain import Usage
+from backend.domain import PriceTag, Usage
 from backend.errors import ProviderError
 
 if TYPE_CHECKING:
@@ -35,11 +35,34 @@ class Rates:
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """The rates of one model, by ascending ``above``; ``source`` says where they come from."""
+    """The rates of one model, by ascending ``above``.
+
+    ``source`` says where they come from, ``as_of`` on which day they hold.
+    """
 
     model: str
     rates: tuple[Rates, ...]
     source: str
+    as_of: date | None = None
+
+    @property
+    def tag(self) -> PriceTag:
+        """The price as the ledger keeps it."""
+        return PriceTag(self.rates[0].input, self.rates[0].output, self.source, self.as_of)
+
+    def at_half(self) -> Price:
+        """The price of a call in a batch, which both vendors discount by half."""
+        halves = (
+            replace(
+                rates,
+                input=rates.input / 2,
+                output=rates.output / 2,
+                cached_input=rates.cached_input / 2,
+                cache_write=rates.cache_write / 2,
+            )
+            for rates in self.rates
+        )
+        return replace(self, rates=tuple(halves), source=f"{self.source}, half price in a batch")
 
     def rates_for(self, input_tokens: int) -> Rates:
         """The rates of a call of that size; a longer one costs more for every token of it."""
@@ -80,14 +103,16 @@ def price_of(
     ``configured`` is (input, output) in US dollars per million tokens and wins over the data.
     Raises :class:`~backend.errors.ProviderError` for a model that the data does not know.
     """
+    when = at or datetime.now(UTC)
     if configured is not None:
         dollars_in, dollars_out = (Decimal(str(rate)) for rate in configured)
         flat = Rates(dollars_in, dollars_out, cached_input=dollars_in, cache_write=dollars_in)
-        return Price(model, (flat,), "llm.price_usd_per_million")
+        return Price(model, (flat,), "llm.price_usd_per_million", when.date())
     return Price(
         model,
-        _known_rates(provider, model, at or datetime.now(UTC)),
+        _known_rates(provider, model, when),
         f"{PRICE_PACKAGE} {version(PRICE_PACKAGE)}",
+        when.date(),
     )
 
 

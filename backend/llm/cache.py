@@ -24,7 +24,10 @@ def answer_key(client: ChatClient, prompt_version: str, request: ChatRequest) ->
 
 def to_stored(completion: Completion) -> str:
     """The completion as ASCII JSON, so that any database takes whatever the model wrote."""
-    return json.dumps({"stop": completion.stop.value, "text": completion.text})
+    stored: dict[str, object] = {"stop": completion.stop.value, "text": completion.text}
+    if completion.origin is not None:
+        stored["origin"] = asdict(completion.origin)
+    return json.dumps(stored)
 
 
 def from_stored(stored: str) -> Completion | None:

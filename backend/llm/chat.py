@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from backend.domain import Outcome, Usage
@@ -41,12 +41,25 @@ class Stop(enum.StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Origin:
+    """Which model answered, and by which version of a prompt it was asked."""
+
+    provider: str
+    model: str
+    prompt_version: str
+
+
+@dataclass(frozen=True, slots=True)
 class Completion:
-    """An answer that the provider billed. ``usage`` is ``None`` where it did not say for what."""
+    """An answer that the provider billed. ``usage`` is ``None`` where it did not say for what.
+
+    ``origin`` is for the records: it takes no part in equality.
+    """
 
     text: str
     stop: Stop
     usage: Usage | None
+    origin: Origin | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

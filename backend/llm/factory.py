@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from pydantic import SecretStr
 
-from backend.cost.prices import price_of
+from backend.cost.prices import Price, price_of
 from backend.errors import ConfigurationError
 from backend.llm.annotator import AnnotatorOptions, LlmAnnotator
 from backend.llm.chat import ChatClient
@@ -22,11 +22,20 @@ CLIENTS: Mapping[str, Callable[[str, str | None, str | None, float], ChatClient]
     "anthropic": AnthropicClient,
 }
 
+MakePaid = Callable[[ChatClient, Price, Ledger, RetryPolicy], PaidClient]
+
 
 def build_annotator(
-    llm: LlmSettings, *, project_id: int | None, ledger: Ledger, cache: AnswerCache
+    llm: LlmSettings,
+    *,
+    project_id: int | None,
+    ledger: Ledger,
+    cache: AnswerCache,
+    make_paid: MakePaid = PaidClient,
 ) -> LlmAnnotator | None:
     """The annotator of the settings; ``None`` where there is no provider, or no key for ``auto``.
+
+    ``make_paid`` decides how calls are made, for example in a batch.
 
     A provider that is named needs a key, except at an address of one's own. Raises
     :class:`~backend.errors.ConfigurationError` for a missing key, model or prompt, and
@@ -38,7 +47,8 @@ def build_annotator(
     client = _client(provider, llm)
     price = price_of(provider, client.model, llm.price_usd_per_million)
     options = AnnotatorOptions(project_id, llm.guidelines, llm.max_output_tokens, llm.concurrency)
-    paid = PaidClient(client, price, ledger, RetryPolicy(max_attempts=llm.max_attempts))
+    policy = RetryPolicy(llm.max_attempts, llm.deadline_seconds)
+    paid = make_paid(client, price, ledger, policy)
     return LlmAnnotator(paid, Prompt(llm.prompt), cache, options)
 
 

@@ -5,41 +5,35 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import replace
 from decimal import Decimal
 from threading import Condition, Event
 
 import structlog
-import tenacity
 
 from backend.cost.prices import Price, cost, most_it_can_cost
 from backend.domain import Outcome, PaidCall, Usage
 from backend.errors import BudgetExceededError, ProviderError
-from backend.llm.chat import NOTHING_BILLED, ChatClient, ChatRequest, Completion, Failure
+from backend.llm.chat import (
+    NOTHING_BILLED,
+    ChatClient,
+    ChatRequest,
+    Completion,
+    Failure,
+    Origin,
+)
+from backend.llm.gate import Gate
+from backend.llm.retries import Deadline, RetryPolicy, retrying
 from backend.protocols import Ledger
 
 UNSEEN_INPUT_TOKENS = 1000
 """Tokens that a provider adds to the input: roles, and what explains the schema to the model."""
 
+__all__ = ["PaidClient", "RetryPolicy", "Run"]
+
 log = structlog.get_logger(__name__)
 
 Keep = Callable[[Completion], None]
-
-
-@dataclass(frozen=True, slots=True)
-class RetryPolicy:
-    """When to ask again. Waits double from the first to the longest, with full jitter.
-
-    A provider's Retry-After is waited for on top, unless that would pass the deadline: then the
-    call is given up at once. ``patience`` is how many tasks in a row may come to nothing before
-    the provider is taken for unusable and is not asked for the rest of the run.
-    """
-
-    max_attempts: int = 4
-    deadline_seconds: float = 120.0
-    first_wait_seconds: float = 0.5
-    longest_wait_seconds: float = 20.0
-    patience: int = 10
 
 
 class Run:
@@ -129,16 +123,22 @@ class Run:
 class PaidClient:
     """A chat client whose every attempt is an entry in the ledger.
 
-    The ledger is used from as many threads as call :meth:`ask`.
+    The ledger and the gate are used from as many threads as call :meth:`ask`.
     """
 
     def __init__(
-        self, client: ChatClient, price: Price, ledger: Ledger, policy: RetryPolicy | None = None
+        self,
+        client: ChatClient,
+        price: Price,
+        ledger: Ledger,
+        policy: RetryPolicy | None = None,
+        gate: Gate | None = None,
     ) -> None:
         self.client = client
         self._price = price
         self._ledger = ledger
         self._policy = policy or RetryPolicy()
+        self._gate = gate or Gate()
 
     def start(self) -> Run:
         """A new pass over tasks."""
@@ -149,43 +149,37 @@ class PaidClient:
     ) -> Completion | Failure:
         """The answer, or the failure of the last attempt.
 
-        ``keep`` stores an answer; it is called before the ledger learns what it cost, so that a
-        crash in between leaves too much in the ledger and never an answer to pay again. Where no
-        call can work as configured (wrong key, no credit, retired model), the run is over.
+        No attempt begins after the policy's deadline. ``keep`` stores an answer; it is called
+        before the ledger learns what it cost, so that a crash in between leaves too much in the
+        ledger and never an answer to pay again. Where no call can work as configured (wrong key,
+        no credit, retired model), the run is over.
         """
-        policy = self._policy
-        backoff = tenacity.wait_random_exponential(
-            multiplier=policy.first_wait_seconds, max=policy.longest_wait_seconds
-        )
-        retrying = tenacity.Retrying(
-            retry=tenacity.retry_if_result(_is_worth_another_try),
-            wait=lambda state: _asked_to_wait(state) + backoff(state),
-            stop=tenacity.stop_after_attempt(policy.max_attempts)
-            | tenacity.stop_before_delay(policy.deadline_seconds)
-            | tenacity.stop_when_event_set(run.closing),
-            sleep=tenacity.sleep_using_event(run.closing),
-            retry_error_callback=_last_reply,
-        )
-        reply: Completion | Failure = retrying(self._attempt, request, call, run, keep)
+        deadline = Deadline(self._policy.deadline_seconds)
+        attempts = retrying(self._policy, deadline, run.closing)
+
+        def attempt() -> Completion | Failure:
+            return self._gate.refusal(request, deadline, run.closing) or self._attempt(
+                request, replace(call, price=self._price.tag), run, keep
+            )
+
+        reply: Completion | Failure = attempts(attempt)
         run.note(reply)
         return reply
 
     def _attempt(
         self, request: ChatRequest, call: PaidCall, run: Run, keep: Keep
     ) -> Completion | Failure:
-        at_most = most_it_can_cost(
-            self._price, most_input_tokens(request), request.max_output_tokens
-        )
-        entry = run.reserve(call, at_most)
+        entry = run.reserve(call, self.most_it_can_cost(request))
         if isinstance(entry, Failure):
             return entry
         outcome, usage = "interrupted", None
         try:
             reply = self.client.ask(request)
             usage = reply.usage
+            self._gate.note(request, reply)
             if isinstance(reply, Completion):
                 outcome = reply.stop.value
-                keep(reply)
+                keep(replace(reply, origin=origin_of(call)))
             else:
                 outcome = reply.outcome.value
         except ProviderError as error:
@@ -197,25 +191,17 @@ class PaidClient:
             bill = None if usage is None else cost(self._price, usage)
             run.settle(entry, outcome, usage, bill)
 
+    def most_it_can_cost(self, request: ChatRequest) -> Decimal:
+        """An upper bound on the bill of one attempt, in US dollars."""
+        return most_it_can_cost(self._price, most_input_tokens(request), request.max_output_tokens)
+
+
+def origin_of(call: PaidCall) -> Origin:
+    """Where the answer to a call comes from."""
+    return Origin(call.provider, call.model, call.prompt_version)
+
 
 def most_input_tokens(request: ChatRequest) -> int:
     """An upper bound: no tokeniser in use makes more tokens than there are bytes."""
     written = request.system + request.user + str(request.schema)
     return len(written.encode("utf-8")) + UNSEEN_INPUT_TOKENS
-
-
-def _is_worth_another_try(reply: Completion | Failure) -> bool:
-    return isinstance(reply, Failure) and reply.retryable
-
-
-def _last_reply(state: tenacity.RetryCallState) -> Completion | Failure:
-    """What the attempt came to; tenacity calls this after one."""
-    if state.outcome is None:
-        raise RuntimeError("asked for the reply of an attempt that was not made")
-    reply: Completion | Failure = state.outcome.result()
-    return reply
-
-
-def _asked_to_wait(state: tenacity.RetryCallState) -> float:
-    reply = _last_reply(state)
-    return (reply.retry_after or 0.0) if isinstance(reply, Failure) else 0.0

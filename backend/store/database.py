@@ -7,10 +7,10 @@ takes its lock at once (``BEGIN IMMEDIATE``), so that two writers wait instead o
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from alembic import command
 from alembic.config import Config
@@ -20,10 +20,13 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlch
 from sqlalchemy.orm import Session
 
 from backend.errors import ConfigurationError, MissingExtraError, StoreError
+from backend.store.group_commit import GroupCommit
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 BUSY_SECONDS = 20.0
 MIGRATION_LOCK = 4242
+
+T = TypeVar("T")
 
 
 class Database:
@@ -48,6 +51,7 @@ class Database:
         if self.is_sqlite:
             event.listen(self._engine, "connect", _set_pragmas)
             event.listen(self._engine, "begin", _begin)
+        self._together = GroupCommit(self.write)
 
     def _connect_args(self) -> dict[str, Any]:
         return {"timeout": BUSY_SECONDS, "check_same_thread": False} if self.is_sqlite else {}
@@ -64,6 +68,10 @@ class Database:
         with self._session(writes=True) as session:
             yield session
             session.commit()
+
+    def write_together(self, work: Callable[[Session], T]) -> T:
+        """Do a short write in a transaction that other threads may share; see ``GroupCommit``."""
+        return self._together.run(work)
 
     @contextmanager
     def _session(self, *, writes: bool) -> Iterator[Session]:

@@ -1,18 +1,23 @@
 """The ledger of paid calls and the cache of their answers, in SQL.
 
-A budget is one row with what is committed; taking from it is one conditional UPDATE, so any number
-of threads and processes together never take more than there is.
+A budget is one row with what is committed. A call takes from all budgets that it falls under or
+from none, in one transaction that holds their rows, so any number of threads and processes
+together never take more than there is.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import ROUND_UP, Decimal
+from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import insert, select, update
+from sqlalchemy.orm import Session
 
-from backend.domain import PaidCall, Usage
-from backend.errors import BudgetExceededError
+from backend.domain import PaidCall, PriceTag, Usage
+from backend.errors import BudgetExceededError, StoreError
 from backend.store.database import Database
 from backend.store.rows import upsert
 from backend.store.schema import BudgetRow, CachedAnswerRow, LedgerRow
@@ -32,72 +37,168 @@ def budget_key(project_id: int | None) -> str:
 
 def committed_usd(database: Database, project_id: int | None) -> Decimal:
     """US dollars spent or reserved on a project's budget."""
+    return committed_on(database, budget_key(project_id))
+
+
+def committed_on(database: Database, key: str) -> Decimal:
+    """US dollars spent or reserved on the budget of that name."""
     with database.read() as session:
-        row = session.get(BudgetRow, budget_key(project_id))
+        row = session.get(BudgetRow, key)
     return Decimal(row.committed_nanousd if row else 0) / NANO
 
 
-class SqlLedger:
-    """:class:`backend.protocols.Ledger` with one budget per project."""
+@dataclass(frozen=True, slots=True)
+class Cap:
+    """The most that a budget may come to; ``setting`` is what a person changes to raise it."""
 
-    def __init__(self, database: Database, budget_usd: Decimal) -> None:
+    key: str
+    limit_nanousd: int | None
+    setting: str
+
+    def refusal(self, at_most: Decimal) -> BudgetExceededError:
+        """The error for a call that it does not cover."""
+        limit = (self.limit_nanousd or 0) / NANO
+        return BudgetExceededError(
+            f"The next call could cost ${at_most:.4f}, which the budget of ${limit:.2f} "
+            f"({self.key}) no longer covers. Raise {self.setting} to go on."
+        )
+
+
+class SqlLedger:
+    """:class:`backend.protocols.Ledger` with a budget per project, day (UTC) and run.
+
+    Calls of no project are taken from the budget named ``account``, under the project's limit.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        budget_usd: Decimal,
+        *,
+        per_day_usd: Decimal | None = None,
+        per_run_usd: Decimal | None = None,
+        account: str | None = None,
+    ) -> None:
         self._database = database
         self._budget = nano_usd(budget_usd)
+        self._per_day = None if per_day_usd is None else nano_usd(per_day_usd)
+        self._per_run = None if per_run_usd is None else nano_usd(per_run_usd)
+        self._account = account or budget_key(None)
 
     def reserve(self, call: PaidCall, at_most: Decimal) -> int:
         """See :meth:`backend.protocols.Ledger.reserve`."""
         amount = nano_usd(at_most)
-        key = budget_key(call.project_id)
-        with self._database.write() as session:
-            upsert(session, BudgetRow, [{"key": key}], ["key"])
-            taken = session.execute(
-                update(BudgetRow)
-                .where(BudgetRow.key == key, BudgetRow.committed_nanousd + amount <= self._budget)
-                .values(committed_nanousd=BudgetRow.committed_nanousd + amount)
-                .returning(BudgetRow.key)
-            ).first()
-            if taken is None:
-                raise BudgetExceededError(
-                    f"The next call could cost ${at_most:.4f}, which the budget of "
-                    f"${self._budget / NANO:.2f} no longer covers. Raise llm.budget_usd to go on."
-                )
-            entry = LedgerRow(
-                project_id=call.project_id,
-                run=call.run,
-                provider=call.provider,
-                model=call.model,
-                prompt_version=call.prompt_version,
-                task_ids=list(call.task_ids),
-                state="reserved",
-                cost_nanousd=amount,
-                created_at=datetime.now(UTC),
-            )
-            session.add(entry)
-            session.flush()
-            return entry.id
+        now = datetime.now(UTC)
+        caps = list(self._caps(call, now))
+
+        def work(session: Session) -> int | Cap:
+            exceeded = _take(session, caps, amount)
+            return exceeded or _write_down(session, call, caps, amount, now)
+
+        entry = self._database.write_together(work)
+        if isinstance(entry, Cap):
+            raise entry.refusal(at_most)
+        return entry
+
+    def _caps(self, call: PaidCall, now: datetime) -> Iterator[Cap]:
+        """The budgets that a call falls under. Days are counted whether or not they are capped."""
+        own = self._account if call.project_id is None else budget_key(call.project_id)
+        yield Cap(own, self._budget, "llm.budget_usd")
+        yield Cap(f"day:{now:%Y-%m-%d}", self._per_day, "llm.budget_usd_per_day")
+        if call.run and self._per_run is not None:
+            yield Cap(f"run:{call.run}", self._per_run, "llm.budget_usd_per_run")
 
     def settle(self, entry: int, outcome: str, usage: Usage | None, cost: Decimal | None) -> None:
         """See :meth:`backend.protocols.Ledger.settle`."""
-        with self._database.write() as session:
-            row = session.get_one(LedgerRow, entry, with_for_update=True)
-            row.outcome = outcome
-            row.settled_at = datetime.now(UTC)
-            row.state = "unknown" if cost is None else "settled"
-            if usage:
-                row.input_tokens = usage.input
-                row.output_tokens = usage.output
-                row.cached_input_tokens = usage.cached_input
-                row.cache_write_tokens = usage.cache_write
-            if cost is not None:
-                billed = nano_usd(cost)
-                session.execute(
-                    update(BudgetRow)
-                    .where(BudgetRow.key == budget_key(row.project_id))
-                    .values(
-                        committed_nanousd=BudgetRow.committed_nanousd + billed - row.cost_nanousd
-                    )
-                )
-                row.cost_nanousd = billed
+        values: dict[str, Any] = {
+            "outcome": outcome,
+            "settled_at": datetime.now(UTC),
+            "state": "unknown" if cost is None else "settled",
+        }
+        if usage:
+            values |= {
+                "input_tokens": usage.input,
+                "output_tokens": usage.output,
+                "cached_input_tokens": usage.cached_input,
+                "cache_write_tokens": usage.cache_write,
+            }
+        if cost is not None:
+            values["cost_nanousd"] = nano_usd(cost)
+        self._database.write_together(lambda session: _settle(session, entry, values))
+
+
+def _take(session: Session, caps: Iterable[Cap], amount: int) -> Cap | None:
+    """Take an amount from all budgets, or from none and say which one refused."""
+    limits = {cap.key: cap for cap in caps}
+    held = (
+        select(BudgetRow.key, BudgetRow.committed_nanousd)
+        .where(BudgetRow.key.in_(limits))
+        .order_by(BudgetRow.key)  # everybody waits for rows in the same order
+        .with_for_update()
+    )
+    committed = {key: nanousd for key, nanousd in session.execute(held)}  # noqa: C416
+    if missing := sorted(limits.keys() - committed.keys()):
+        upsert(session, BudgetRow, [{"key": key} for key in missing], ["key"])
+        committed = {key: nanousd for key, nanousd in session.execute(held)}  # noqa: C416
+    for key, cap in limits.items():
+        if cap.limit_nanousd is not None and committed[key] + amount > cap.limit_nanousd:
+            return cap
+    _add(session, limits, amount)
+    return None
+
+
+def _add(session: Session, keys: Iterable[str], amount: int) -> None:
+    session.execute(
+        update(BudgetRow)
+        .where(BudgetRow.key.in_(keys))
+        .values(committed_nanousd=BudgetRow.committed_nanousd + amount)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def _write_down(
+    session: Session, call: PaidCall, caps: Iterable[Cap], amount: int, now: datetime
+) -> int:
+    entry = insert(LedgerRow).values(
+        project_id=call.project_id,
+        run=call.run,
+        provider=call.provider,
+        model=call.model,
+        prompt_version=call.prompt_version,
+        task_ids=list(call.task_ids),
+        state="reserved",
+        cost_nanousd=amount,
+        created_at=now,
+        price=_price_to_json(call.price) if call.price else None,
+        budgets=[cap.key for cap in caps],
+    )
+    number: int = session.execute(entry.returning(LedgerRow.id)).scalar_one()
+    return number
+
+
+def _settle(session: Session, entry: int, values: Mapping[str, Any]) -> None:
+    held = select(LedgerRow.project_id, LedgerRow.budgets, LedgerRow.cost_nanousd)
+    row = session.execute(held.where(LedgerRow.id == entry).with_for_update()).one_or_none()
+    if row is None:
+        raise StoreError(f"The ledger has no entry {entry}. Was it restored from a backup?")
+    if "cost_nanousd" in values:
+        change = values["cost_nanousd"] - row.cost_nanousd
+        _add(session, row.budgets or [budget_key(row.project_id)], change)
+    session.execute(
+        update(LedgerRow)
+        .where(LedgerRow.id == entry)
+        .values(**values)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def _price_to_json(price: PriceTag) -> dict[str, Any]:
+    return {
+        "input_usd_per_million": str(price.input),
+        "output_usd_per_million": str(price.output),
+        "source": price.source,
+        "as_of": price.as_of.isoformat() if price.as_of else None,
+    }
 
 
 class SqlAnswerCache:
@@ -114,5 +215,15 @@ class SqlAnswerCache:
     def put(self, key: str, answer: str) -> None:
         """See :meth:`backend.protocols.AnswerCache.put`."""
         row = {"key": key, "answer": answer, "created_at": datetime.now(UTC)}
-        with self._database.write() as session:
-            upsert(session, CachedAnswerRow, [row], ["key"], replace=False)
+        self._database.write_together(
+            lambda session: upsert(session, CachedAnswerRow, [row], ["key"], replace=False)
+        )
+
+    def everything(self) -> Iterator[tuple[str, str]]:
+        """Every key with its answer, in the order of the keys."""
+        with self._database.read() as session:
+            query = select(CachedAnswerRow.key, CachedAnswerRow.answer).order_by(
+                CachedAnswerRow.key
+            )
+            for row in session.execute(query).yield_per(1000):
+                yield row.key, row.answer

@@ -207,7 +207,11 @@ class RoundRow(Base):
 
 
 class LedgerRow(Base):
-    """One attempt at a paid call. ``cost`` is the reservation until the bill is known."""
+    """One attempt at a paid call. ``cost`` is the reservation until the bill is known.
+
+    ``price`` is what it is billed by (:class:`backend.domain.PriceTag`), ``budgets`` are the keys
+    of the budgets it was taken from; entries of the first schema have neither.
+    """
 
     __tablename__ = "ledger"
     __table_args__ = (Index("ledger_by_project", "project_id", "created_at"),)
@@ -228,10 +232,12 @@ class LedgerRow(Base):
     cache_write_tokens: Mapped[int] = mapped_column(Integer, default=0)
     created_at: Mapped[datetime]
     settled_at: Mapped[datetime | None]
+    price: Mapped[dict[str, Any] | None] = mapped_column(default=None)
+    budgets: Mapped[list[Any] | None] = mapped_column(default=None)
 
 
 class BudgetRow(Base):
-    """How much of a budget is spent or reserved, e.g. of ``project:3``."""
+    """How much of a budget is spent or reserved, e.g. of ``project:3`` or ``day:2026-11-21``."""
 
     __tablename__ = "budgets"
 
@@ -247,3 +253,33 @@ class CachedAnswerRow(Base):
     key: Mapped[str] = mapped_column(String(64), primary_key=True)
     answer: Mapped[str]
     created_at: Mapped[datetime]
+
+
+class BatchRow(Base):
+    """A batch of calls at a provider. ``id`` is ours, written down before it is submitted.
+
+    ``provider_id`` is ``None`` until the provider's answer to the submission is known.
+    """
+
+    __tablename__ = "batches"
+    __table_args__ = (Index("batches_open", "account", "state"),)
+
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    account: Mapped[str] = mapped_column(String(100))
+    provider: Mapped[str]
+    model: Mapped[str]
+    provider_id: Mapped[str | None]
+    state: Mapped[str] = mapped_column(String(20))
+    created_at: Mapped[datetime]
+
+
+class BatchCallRow(Base):
+    """One call of a batch: its ``custom_id`` in the batch, and its entry in the ledger."""
+
+    __tablename__ = "batch_calls"
+
+    batch_id: Mapped[str] = mapped_column(
+        ForeignKey("batches.id", ondelete="CASCADE"), primary_key=True
+    )
+    custom_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    entry: Mapped[int]
