@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from backend.domain import Rejection
+from backend.llm.json_repair import lenient_objects
 from backend.text.spans import Mention
 
 LONGEST_ANSWER = 200_000
@@ -42,15 +43,25 @@ def parse_answer(raw: str) -> ParsedAnswer | InvalidAnswer:
     """The entities in an answer. Takes any string and never raises."""
     if len(raw) > LONGEST_ANSWER:
         return InvalidAnswer(f"the answer is longer than {LONGEST_ANSWER} characters")
-    for value in _json_values(raw):
+    for value in json_values(raw):
         if isinstance(value, dict) and isinstance(value.get("entities"), list):
             return _entities(value["entities"], value.get("confidence"))
-        if isinstance(value, list) and value and all(isinstance(item, dict) for item in value):
+        if isinstance(value, list) and _are_entities(value):
             return _entities(value, None)
+    objects = lenient_objects(raw)
+    entities = [item for item in objects if "mention" in item]
+    if _are_entities(entities):
+        overall = (item["confidence"] for item in objects if item.keys() == {"confidence"})
+        return _entities(entities, next(overall, None))
     return InvalidAnswer(f"no list of entities in the answer, which begins: {raw[:SHOWN]!r}")
 
 
-def _json_values(raw: str) -> Iterator[Any]:
+def _are_entities(items: list[Any]) -> bool:
+    """Whether these may be what was asked for: objects only, one of them a labelled mention."""
+    return all(isinstance(item, dict) for item in items) and any(map(_mention, items))
+
+
+def json_values(raw: str) -> Iterator[Any]:
     """Every JSON object or array in ``raw``, the whole of it first, outermost before inner."""
     decoder = json.JSONDecoder()
     position = 0
@@ -87,8 +98,8 @@ def _mention(item: Any) -> Mention | None:
     if not isinstance(words, str) or not isinstance(label, str) or not words.strip():
         return None
     return Mention(
-        _storable(words),
-        _storable(label),
+        storable(words),
+        storable(label),
         _occurrence(item.get("occurrence")),
         _probability(item.get("confidence")),
     )
@@ -109,9 +120,9 @@ def _probability(value: Any) -> float | None:
 
 def _shown(item: Any) -> str:
     words = item.get("mention") if isinstance(item, dict) else item
-    return _storable(words)[:SHOWN] if isinstance(words, str) else f"({type(words).__name__})"
+    return storable(words)[:SHOWN] if isinstance(words, str) else f"({type(words).__name__})"
 
 
-def _storable(text: str) -> str:
+def storable(text: str) -> str:
     r"""The text without what databases refuse: lone surrogates (``"\ud800"``) and NUL."""
     return text.encode("utf-8", "replace").decode("utf-8").replace("\x00", "\ufffd")

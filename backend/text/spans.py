@@ -12,13 +12,10 @@ from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-import regex
-
 from backend.domain import LabelScheme, Rejection, Span
+from backend.text.labels import canonical_label
 from backend.text.normalise import NormalText, normalise, verbatim
 from backend.text.tokens import tokenise
-
-TAG_PREFIX = regex.compile(r"^[BIESLU][-_ ](?=.)")
 
 Place = tuple[int, int]
 
@@ -50,8 +47,8 @@ def align(text: str, mentions: Sequence[Mention], scheme: LabelScheme) -> Alignm
     """Find the place of every mention in the text.
 
     The words are looked for as they are, then in normal form, then without regard to case; a
-    label may differ from a configured one in case, white space or a ``B-``/``I-`` prefix. Each
-    such difference counts as a repair.
+    label may differ in form from a configured one (:func:`backend.text.labels.canonical_label`).
+    Each such difference counts as a repair.
 
     Places that begin and end with a word come first: "Ali" is the second word of "Alison, Ali".
     A place inside a word is taken only where the words stand nowhere on their own, and only as
@@ -97,18 +94,6 @@ def resolve_overlaps(spans: Iterable[Span]) -> tuple[tuple[Span, ...], tuple[Spa
         else:
             kept.insert(at, span)
     return tuple(kept), tuple(lost)
-
-
-def canonical_label(label: str, scheme: LabelScheme) -> str | None:
-    """The configured label that ``label`` means, or ``None`` where none or several fit."""
-    if label in scheme:
-        return label
-    for candidate in (label, TAG_PREFIX.sub("", label.strip())):
-        folded = _fold_label(candidate)
-        fitting = [known for known in scheme.labels if _fold_label(known) == folded]
-        if len(fitting) == 1:
-            return fitting[0]
-    return None
 
 
 def valid_spans(
@@ -208,10 +193,6 @@ def _probability(confidence: float | None) -> float | None:
 
 def _differs(text: str, span: Span, mention: Mention) -> bool:
     return text[span.start : span.end] != mention.text or span.label != mention.label
-
-
-def _fold_label(label: str) -> str:
-    return " ".join(label.split()).casefold()
 
 
 def _problem(text: str, span: Span, scheme: LabelScheme) -> str | None:

@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backend.domain import LabelScheme, Span
-from backend.text.spans import Mention, align, canonical_label, resolve_overlaps, valid_spans
+from backend.text.labels import canonical_label
+from backend.text.spans import Mention, align, resolve_overlaps, valid_spans
 
 SCHEME = LabelScheme(("PER", "LOC", "ORG", "DATE"))
 SIMPLE_LETTERS = "aAlí̀i İß’'\" \u00ad\n"

@@ -1,0 +1,1 @@
+"""The groups of commands below ``harambee``, one module each."""

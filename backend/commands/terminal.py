@@ -1,0 +1,48 @@
+"""What every command shows in the same way: errors as sentences, progress as a bar."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.text import Text
+
+from backend.errors import HarambeeError
+from backend.protocols import Progress as ProgressCallback
+
+console = Console()
+
+
+@contextmanager
+def teaching() -> Iterator[None]:
+    """Show our errors as a sentence, without a traceback."""
+    try:
+        yield
+    except HarambeeError as error:
+        message = Text.assemble(("Error:", "bold red"), f" {error}")
+        Console(stderr=True).print(message, soft_wrap=True)
+        raise typer.Exit(1) from error
+
+
+@contextmanager
+def progress_bar() -> Iterator[ProgressCallback]:
+    """A bar that shows what is being done, how far it is and how long it took."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=console, transient=not sys.stdout.isatty()) as bar:
+        tasks: dict[str, object] = {}
+
+        def report(done: int, total: int, what: str = "") -> None:
+            if what not in tasks:
+                tasks[what] = bar.add_task(what, total=total)
+            bar.update(tasks[what], completed=done, total=total)  # type: ignore[arg-type]
+
+        yield report
