@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from threading import Event
 
 import tenacity
+from tenacity.stop import stop_base
 
 from backend.llm.chat import Completion, Failure
 
@@ -63,7 +64,7 @@ def retrying(policy: RetryPolicy, deadline: Deadline, closing: Event) -> tenacit
     )
 
 
-class _stop_at(tenacity.stop_base):  # noqa: N801 - named as its neighbours in tenacity are
+class _stop_at(stop_base):  # noqa: N801 - named as its neighbours in tenacity are
     """Do not begin a wait that the deadline does not allow."""
 
     def __init__(self, deadline: Deadline) -> None:

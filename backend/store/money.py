@@ -7,19 +7,19 @@ together never take more than there is.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import ROUND_UP, Decimal
 from typing import Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import func, insert, select, update
 from sqlalchemy.orm import Session
 
 from backend.domain import PaidCall, PriceTag, Usage
 from backend.errors import BudgetExceededError, StoreError
 from backend.store.database import Database
-from backend.store.rows import upsert
+from backend.store.rows import chunks, upsert
 from backend.store.schema import BudgetRow, CachedAnswerRow, LedgerRow
 
 NANO = Decimal(10) ** 9
@@ -209,15 +209,39 @@ class SqlAnswerCache:
 
     def get(self, key: str) -> str | None:
         """See :meth:`backend.protocols.AnswerCache.get`."""
+        return self.get_many([key]).get(key)
+
+    def get_many(self, keys: Collection[str]) -> dict[str, str]:
+        """See :meth:`backend.protocols.AnswerCache.get_many`."""
+        query = select(CachedAnswerRow.key, CachedAnswerRow.answer)
         with self._database.read() as session:
-            return session.scalar(select(CachedAnswerRow.answer).where(CachedAnswerRow.key == key))
+            rows = session.execute(query.where(CachedAnswerRow.key.in_(keys)))
+            return {key: answer for key, answer in rows}  # noqa: C416 - rows are not tuples
 
     def put(self, key: str, answer: str) -> None:
         """See :meth:`backend.protocols.AnswerCache.put`."""
-        row = {"key": key, "answer": answer, "created_at": datetime.now(UTC)}
+        self.put_many({key: answer})
+
+    def put_many(self, answers: Mapping[str, str]) -> None:
+        """See :meth:`backend.protocols.AnswerCache.put_many`."""
+        if not answers:
+            return
+        now = datetime.now(UTC)
+        rows = [{"key": k, "answer": answer, "created_at": now} for k, answer in answers.items()]
         self._database.write_together(
-            lambda session: upsert(session, CachedAnswerRow, [row], ["key"], replace=False)
+            lambda session: upsert(session, CachedAnswerRow, rows, ["key"], replace=False)
         )
+
+    def put_all(self, answers: Iterable[tuple[str, str]]) -> int:
+        """Keep the answers of a recording; returns how many were not known."""
+        before = self._count()
+        for some in chunks(answers):
+            self.put_many(dict(some))
+        return self._count() - before
+
+    def _count(self) -> int:
+        with self._database.read() as session:
+            return session.scalar(select(func.count()).select_from(CachedAnswerRow)) or 0
 
     def everything(self) -> Iterator[tuple[str, str]]:
         """Every key with its answer, in the order of the keys."""

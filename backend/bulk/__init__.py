@@ -1,0 +1,1 @@
+"""Annotating a file from end to end, without a labelling tool."""
