@@ -184,8 +184,14 @@ class AnswerCache(Protocol):
     def get(self, key: str) -> str | None:
         """The stored answer, or ``None``."""
 
+    def get_many(self, keys: Collection[str]) -> dict[str, str]:
+        """The stored answers among these, by key."""
+
     def put(self, key: str, answer: str) -> None:
         """Keep an answer durably; the first one stored under a key stays."""
+
+    def put_many(self, answers: Mapping[str, str]) -> None:
+        """Keep several, all of them or none."""
 
 
 class Models(Protocol):

@@ -32,6 +32,7 @@ from backend.tagger.checkpoints import ModelShelf
 from backend.tagger.families import all_families, build_family
 
 if TYPE_CHECKING:
+    from backend.llm.factory import Accepted
     from backend.llm.gate import Gates
 
 LABEL_STUDIO = "label_studio"
@@ -146,7 +147,16 @@ class Services:
             ledger=self.ledger(),
             cache=SqlAnswerCache(self.database),
             gates=self.gates,
+            accepted=None if project_id is None else self._showable(project_id),
         )
+
+    def _showable(self, project_id: int) -> Accepted:
+        """A project's accepted labels, as far as its LLM may see them."""
+        from backend.llm.demonstrations import showable  # noqa: PLC0415 - as above
+
+        records = SqlTaskRecords(self.database, project_id)
+        share = self.settings.learning.held_out_share
+        return lambda scheme: showable(records.labelled(), scheme, share)
 
     @cached_property
     def gates(self) -> Gates:

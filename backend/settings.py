@@ -77,8 +77,12 @@ class LlmSettings(Section):
     openai_base_url: str | None = None
     anthropic_api_key: SecretStr | None = None
     anthropic_base_url: str | None = None
-    prompt: str = "entities-v1"
+    prompt: str = "entities-v2"
+    paper_templates: Path | None = None
     guidelines: str = ""
+    sentences_per_call: int = Field(10, ge=1, le=50)
+    demonstrations: Literal["none", "static", "nearest"] = "none"
+    demonstration_count: int = Field(4, ge=1, le=50)
     budget_usd: float = Field(5.0, ge=0)
     budget_usd_per_day: float | None = Field(None, ge=0)
     budget_usd_per_run: float | None = Field(None, ge=0)

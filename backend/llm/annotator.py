@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 
 from backend.domain import (
@@ -17,25 +17,58 @@ from backend.domain import (
     Suggestion,
     Task,
 )
-from backend.llm.answers import answer_to
+from backend.llm.answers import answer_to, speaks_of
 from backend.llm.cache import answer_key, from_stored, to_stored
-from backend.llm.chat import ChatRequest, Completion, Failure
+from backend.llm.chat import ChatRequest, Completion, Failure, Stop
+from backend.llm.demonstrations import Demonstrations, NoDemonstrations
+from backend.llm.grouping import grouped
+from backend.llm.guidelines import NO_GUIDELINES, Guidelines
 from backend.llm.paid import PaidClient, Run
-from backend.llm.prompt import Prompt
+from backend.llm.prompt import Brief, Prompt
 from backend.protocols import AnswerCache
 
 LONGEST_TEXT = 20_000
 """Characters of a text that is still sent: the mentions of a longer one outgrow an answer."""
 
+NOT_ABOUT_A_TEXT = frozenset({Outcome.UNREACHABLE, Outcome.OVER_BUDGET})
+"""Failures that another question would meet as well."""
+
 
 @dataclass(frozen=True, slots=True)
 class AnnotatorOptions:
-    """What is asked, for whom, and how many calls at once."""
+    """What is asked, for whom, and how much at once.
+
+    ``demonstrations`` chooses examples anew for each pass over tasks, as labels are added.
+    """
 
     project_id: int | None = None
-    guidelines: str = ""
+    guidelines: Guidelines = NO_GUIDELINES
     max_output_tokens: int = 1000
     concurrency: int = 8
+    sentences_per_call: int = 1
+    demonstrations: Callable[[LabelScheme], Demonstrations] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """What the threads of one pass over tasks share."""
+
+    run: Run
+    scheme: LabelScheme
+    demonstrations: Demonstrations
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A task, the question that would ask for it alone, and the key of the answer to that."""
+
+    task: Task
+    request: ChatRequest
+    key: str
+
+
+Replies = dict[str, Completion | Failure]
+"""By key."""
 
 
 class LlmAnnotator:
@@ -56,7 +89,7 @@ class LlmAnnotator:
         self._prompt = prompt
         self._cache = cache
         self._options = options or AnnotatorOptions()
-        self._source = Source(SourceKind.LLM, paid.client.model, prompt.version)
+        self._source = Source(SourceKind.LLM, paid.client.model, self.prompt_version)
 
     @property
     def model(self) -> str:
@@ -65,11 +98,18 @@ class LlmAnnotator:
 
     @property
     def prompt_version(self) -> str:
-        """Name and content hash of the prompt."""
-        return self._prompt.version
+        """Name and content hash of the prompt, and of the guidelines if there are any."""
+        versions = (self._prompt.version, self._options.guidelines.version)
+        return "/".join(version for version in versions if version)
 
     def annotate(self, tasks: Sequence[Task], scheme: LabelScheme) -> Iterator[Answer]:
         """See :meth:`backend.protocols.Annotator.annotate`.
+
+        Up to ``options.sentences_per_call`` texts share a call. What an answer leaves out, repeats
+        or mixes up is asked once more, alone; so is every text of a call that was refused,
+        filtered, cut off or no answer at all. The cache holds one answer for each text, under the
+        key of the question that would ask for it alone, so that it does not matter with which
+        others it was asked.
 
         An empty or blank text is answered for free, with no spans and full confidence; one of
         more than ``LONGEST_TEXT`` characters is ``INVALID`` and not sent. Once the ledger refuses,
@@ -78,52 +118,133 @@ class LlmAnnotator:
         ``UNREACHABLE`` with the reason, except for answers in the cache. Closing the iterator
         waits for the calls under way, which are paid for, and keeps their answers.
         """
-        run = self._paid.start()
-        waiting = iter(tasks)
-        pending: set[Future[Answer]] = set()
+        choose = self._options.demonstrations
+        demonstrations = choose(scheme) if choose else NoDemonstrations()
+        shared = Pass(self._paid.start(), scheme, demonstrations)
+        together = self._options.sentences_per_call if demonstrations.fixed else 1
+        waiting = grouped(tasks, min(together, self._prompt.most_texts))
+        pending: set[Future[tuple[list[Answer], Sequence[Task]]]] = set()
         threads = self._options.concurrency
         with ThreadPoolExecutor(threads, thread_name_prefix="llm") as pool:
             try:
                 while True:
-                    for task in islice(waiting, 2 * threads - len(pending)):
-                        pending.add(pool.submit(self._answer, task, scheme, run))
+                    for group in islice(waiting, max(2 * threads - len(pending), 0)):
+                        pending.add(pool.submit(self._answers, group, shared))
                     if not pending:
                         return
                     done, pending = wait(pending, return_when=FIRST_COMPLETED)
                     for future in done:
-                        yield future.result()
+                        answers, again = future.result()
+                        pending |= {pool.submit(self._answers, [task], shared) for task in again}
+                        yield from answers
             finally:
-                run.close()
+                shared.run.close()
                 for future in pending:
                     future.cancel()
 
-    def _answer(self, task: Task, scheme: LabelScheme, run: Run) -> Answer:
+    def _answers(self, tasks: Sequence[Task], shared: Pass) -> tuple[list[Answer], Sequence[Task]]:
+        """Answers to the tasks of a group, and those that have to be asked alone."""
+        if (known := self._without_asking(tasks[0])) is not None:
+            return [known], ()
+        questions = [self._alone(task, shared) for task in tasks]
+        keys = {question.key for question in questions}
+        with shared.run.alone_with(keys):
+            replies = self._replies(questions, shared)
+        answers = [
+            self._answer(question.task, replies[question.key], shared.scheme)
+            for question in questions
+            if question.key in replies
+        ]
+        return answers, [q.task for q in questions if q.key not in replies]
+
+    def _answer(self, task: Task, reply: Completion | Failure, scheme: LabelScheme) -> Answer:
+        return answer_to(task, scheme, reply, self._source, self._prompt.read)
+
+    def _without_asking(self, task: Task) -> Answer | None:
+        """The answer to a text that is not sent; a group holds no such text with others."""
         if not task.text.strip():
             nothing = Suggestion(task.id, (), confidence=1.0, source=self._source)
             return Answer(task.id, Outcome.ANNOTATED, nothing)
         if len(task.text) > LONGEST_TEXT:
             detail = f"the text has {len(task.text)} characters; {LONGEST_TEXT} is the most"
             return Answer(task.id, Outcome.INVALID, detail=detail)
-        options = self._options
-        request = self._prompt.request(task, scheme, options.guidelines, options.max_output_tokens)
-        call = PaidCall(
-            options.project_id,
+        return None
+
+    def _replies(self, questions: Sequence[Question], shared: Pass) -> Replies:
+        """From the cache, and for the rest from the provider; equal questions are asked once.
+
+        Without those that the provider's answer is not clear about.
+        """
+        known = self._stored({question.key for question in questions})
+        different = {q.key: q for q in questions if q.key not in known}
+        if not different:
+            return known
+        if shared.run.over is not None:
+            return known | dict.fromkeys(different, shared.run.over)
+        if len(different) == 1:
+            return known | self._asked_alone(next(iter(different.values())), shared)
+        return known | self._asked_together(list(different.values()), shared)
+
+    def _stored(self, keys: Collection[str]) -> Replies:
+        found = self._cache.get_many(keys)
+        read = {key: from_stored(stored) for key, stored in found.items()}
+        return {key: completion for key, completion in read.items() if completion is not None}
+
+    def _asked_alone(self, question: Question, shared: Pass) -> Replies:
+        def keep(reply: Completion) -> None:
+            self._cache.put(question.key, to_stored(reply))
+
+        call = self._call([question.task], shared)
+        return {question.key: self._paid.ask(question.request, call, shared.run, keep)}
+
+    def _asked_together(self, questions: Sequence[Question], shared: Pass) -> Replies:
+        clear: dict[str, Completion] = {}
+
+        def keep(reply: Completion) -> None:
+            clear.update(self._clear_parts(reply, questions, shared.scheme))
+            self._cache.put_many({key: to_stored(part) for key, part in clear.items()})
+
+        tasks = [question.task for question in questions]
+        request = self._prompt.question(tasks, self._brief(tasks[0], shared))
+        reply = self._paid.ask(request, self._call(tasks, shared), shared.run, keep)
+        if isinstance(reply, Failure) and reply.outcome in NOT_ABOUT_A_TEXT:
+            return dict.fromkeys((question.key for question in questions), reply)
+        return dict(clear)
+
+    def _clear_parts(
+        self, reply: Completion, questions: Sequence[Question], scheme: LabelScheme
+    ) -> Iterator[tuple[str, Completion]]:
+        """The parts of an answer, by key, that are of use for their texts and for no other."""
+        if reply.stop not in {Stop.COMPLETE, Stop.TRUNCATED}:
+            return
+        parts = self._prompt.parts(reply.text, len(questions))
+        for position, text in parts.items():
+            task = questions[position].task
+            others = [question.task for question in questions if question.task is not task]
+            part = replace(reply, text=text, stop=Stop.COMPLETE, usage=None)
+            answer = self._answer(task, part, scheme)
+            if answer.suggestion and not speaks_of(answer, task, others, scheme):
+                yield questions[position].key, part
+
+    def _alone(self, task: Task, shared: Pass) -> Question:
+        request = self._prompt.question([task], self._brief(task, shared))
+        return Question(task, request, answer_key(self._client, self.prompt_version, request))
+
+    def _brief(self, task: Task, shared: Pass) -> Brief:
+        return Brief(
+            shared.scheme,
+            self._options.guidelines,
+            shared.demonstrations.examples_for(task.text),
+            shared.demonstrations.fixed,
+            self._options.max_output_tokens,
+        )
+
+    def _call(self, tasks: Sequence[Task], shared: Pass) -> PaidCall:
+        return PaidCall(
+            self._options.project_id,
             self._client.provider,
             self.model,
             self.prompt_version,
-            (task.id,),
-            run.id,
+            tuple(task.id for task in tasks),
+            shared.run.id,
         )
-        return answer_to(task, scheme, self._reply(request, call, run), self._source)
-
-    def _reply(self, request: ChatRequest, call: PaidCall, run: Run) -> Completion | Failure:
-        key = answer_key(self._client, self.prompt_version, request)
-        with run.alone_with(key):
-            stored = self._cache.get(key)
-            if stored is not None and (completion := from_stored(stored)) is not None:
-                return completion
-            if run.over is not None:
-                return run.over
-            return self._paid.ask(
-                request, call, run, lambda answer: self._cache.put(key, to_stored(answer))
-            )

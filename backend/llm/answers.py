@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from backend.domain import Answer, LabelScheme, Outcome, Source, Suggestion, Task
 from backend.llm.chat import Completion, Failure, Stop
-from backend.llm.parsing import InvalidAnswer, ParsedAnswer, parse_answer
-from backend.text.spans import Alignment, align
+from backend.llm.parsing import InvalidAnswer
+from backend.llm.readings import Reader, Reading, read_mentions
+from backend.text.spans import Mention, align
 
 NO_ANSWER = {
     Stop.TRUNCATED: (
@@ -18,7 +21,11 @@ NO_ANSWER = {
 
 
 def answer_to(
-    task: Task, scheme: LabelScheme, reply: Completion | Failure, source: Source
+    task: Task,
+    scheme: LabelScheme,
+    reply: Completion | Failure,
+    source: Source,
+    read: Reader = read_mentions,
 ) -> Answer:
     """The answer for ``task``; a suggestion only where there is an answer to suggest."""
     if isinstance(reply, Failure):
@@ -26,29 +33,27 @@ def answer_to(
     if reply.stop is not Stop.COMPLETE:
         outcome, detail = NO_ANSWER[reply.stop]
         return Answer(task.id, outcome, detail=detail)
-    parsed = parse_answer(reply.text)
-    if isinstance(parsed, InvalidAnswer):
-        return Answer(task.id, Outcome.INVALID, detail=parsed.reason)
-    return _aligned(task, parsed, align(task.text, parsed.mentions, scheme), source)
+    reading = read(reply.text, task.text, scheme)
+    if isinstance(reading, InvalidAnswer):
+        return Answer(task.id, Outcome.INVALID, detail=reading.reason)
+    return _suggested(task, reading, source)
 
 
-def _aligned(task: Task, parsed: ParsedAnswer, alignment: Alignment, source: Source) -> Answer:
-    rejected = parsed.malformed + alignment.rejected
-    if rejected and not alignment.spans:
+def _suggested(task: Task, reading: Reading, source: Source) -> Answer:
+    spans, rejected = reading.alignment.spans, reading.rejected
+    if rejected and not spans:
         detail = f"none of {len(rejected)} mentions could be used; the first: {rejected[0].reason}"
         return Answer(task.id, Outcome.INVALID, rejected=rejected, detail=detail)
     return Answer(
         task.id,
         Outcome.ANNOTATED,
-        Suggestion(
-            task.id, alignment.spans, confidence_in(parsed, alignment, len(rejected)), source
-        ),
-        repaired=alignment.repaired,
+        Suggestion(task.id, spans, confidence_in(reading), source),
+        repaired=reading.alignment.repaired,
         rejected=rejected,
     )
 
 
-def confidence_in(parsed: ParsedAnswer, alignment: Alignment, rejected: int) -> float:
+def confidence_in(reading: Reading) -> float:
     """How sure the model is of its answer, in [0, 1].
 
     Its confidence in the whole list (1 if it stated none), times that in its weakest span, since
@@ -56,7 +61,23 @@ def confidence_in(parsed: ParsedAnswer, alignment: Alignment, rejected: int) -> 
     invented ones speak against the rest. Verbal confidences run high (Xiong et al., 2024): this
     orders a queue before there is a tagger, and is no probability.
     """
-    scores = [span.score for span in alignment.spans if span.score is not None]
-    usable = len(alignment.spans) / (len(alignment.spans) + rejected) if rejected else 1.0
-    stated = 1.0 if parsed.confidence is None else parsed.confidence
+    spans, rejected = reading.alignment.spans, len(reading.rejected)
+    scores = [span.score for span in spans if span.score is not None]
+    usable = len(spans) / (len(spans) + rejected) if rejected else 1.0
+    stated = 1.0 if reading.confidence is None else reading.confidence
     return min(max(stated * min(scores, default=1.0) * usable, 0.0), 1.0)
+
+
+def speaks_of(answer: Answer, task: Task, others: Iterable[Task], scheme: LabelScheme) -> bool:
+    """Whether an answer is about another text than its own: it was mixed up.
+
+    So it is if something that it names stands in one of the ``others`` and not in the task's text.
+    """
+    strangers = [
+        Mention(item.mention, item.label)
+        for item in answer.rejected
+        if not align(task.text, [Mention(item.mention, item.label)], scheme).spans
+    ]
+    return any(
+        align(other.text, [stranger], scheme).spans for other in others for stranger in strangers
+    )

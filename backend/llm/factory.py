@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from pydantic import SecretStr
 
 from backend.cost.prices import Price, price_of
+from backend.domain import Example, LabelScheme
 from backend.errors import ConfigurationError
 from backend.llm.annotator import AnnotatorOptions, LlmAnnotator
 from backend.llm.chat import ChatClient
 from backend.llm.clients import AnthropicClient, OpenAIClient
+from backend.llm.demonstrations import (
+    Demonstrations,
+    NearestDemonstrations,
+    StaticDemonstrations,
+)
+from backend.llm.guidelines import find_guidelines
 from backend.llm.models import DEFAULT_MODELS
 from backend.llm.paid import PaidClient, RetryPolicy
+from backend.llm.paper_prompt import PaperPrompt
 from backend.llm.prompt import Prompt
 from backend.protocols import AnswerCache, Ledger
 from backend.settings import LlmSettings
@@ -22,20 +30,30 @@ CLIENTS: Mapping[str, Callable[[str, str | None, str | None, float], ChatClient]
     "anthropic": AnthropicClient,
 }
 
+DEMONSTRATIONS: Mapping[str, Callable[[Sequence[Example], int], Demonstrations]] = {
+    "static": StaticDemonstrations,
+    "nearest": NearestDemonstrations,
+}
+
+Accepted = Callable[[LabelScheme], Sequence[Example]]
+"""Accepted labels that may be shown, oldest first: none that are only measured on."""
+
 MakePaid = Callable[[ChatClient, Price, Ledger, RetryPolicy], PaidClient]
 
 
-def build_annotator(
+def build_annotator(  # noqa: PLR0913 - the parts an annotator is made of
     llm: LlmSettings,
     *,
     project_id: int | None,
     ledger: Ledger,
     cache: AnswerCache,
     make_paid: MakePaid = PaidClient,
+    accepted: Accepted | None = None,
 ) -> LlmAnnotator | None:
     """The annotator of the settings; ``None`` where there is no provider, or no key for ``auto``.
 
-    ``make_paid`` decides how calls are made, for example in a batch.
+    ``make_paid`` decides how calls are made, for example in a batch. ``accepted`` gives the labels
+    that may be shown as examples.
 
     A provider that is named needs a key, except at an address of one's own. Raises
     :class:`~backend.errors.ConfigurationError` for a missing key, model or prompt, and
@@ -46,10 +64,42 @@ def build_annotator(
         return None
     client = _client(provider, llm)
     price = price_of(provider, client.model, llm.price_usd_per_million)
-    options = AnnotatorOptions(project_id, llm.guidelines, llm.max_output_tokens, llm.concurrency)
+    prompt = chosen_prompt(llm)
+    options = AnnotatorOptions(
+        project_id,
+        find_guidelines(llm.guidelines),
+        llm.max_output_tokens,
+        llm.concurrency,
+        llm.sentences_per_call,
+        chosen_demonstrations(llm, prompt, accepted),
+    )
     policy = RetryPolicy(llm.max_attempts, llm.deadline_seconds)
     paid = make_paid(client, price, ledger, policy)
-    return LlmAnnotator(paid, Prompt(llm.prompt), cache, options)
+    return LlmAnnotator(paid, prompt, cache, options)
+
+
+def chosen_prompt(llm: LlmSettings) -> Prompt:
+    """The prompt of the settings, in the paper's own words where its templates are given."""
+    if llm.paper_templates is not None:
+        return PaperPrompt(llm.prompt, llm.paper_templates)
+    return Prompt(llm.prompt)
+
+
+def chosen_demonstrations(
+    llm: LlmSettings, prompt: Prompt, accepted: Accepted | None
+) -> Callable[[LabelScheme], Demonstrations] | None:
+    """How examples are chosen from the accepted labels; ``None`` where none are shown."""
+    if llm.demonstrations == "none":
+        return None
+    if not prompt.takes_examples:
+        raise ConfigurationError(
+            f"The prompt {prompt.version} has no place for examples. Set llm.demonstrations to "
+            f"none, or llm.prompt to another one."
+        )
+    if accepted is None:
+        return None
+    choice = DEMONSTRATIONS[llm.demonstrations]
+    return lambda scheme: choice(accepted(scheme), llm.demonstration_count)
 
 
 def chosen_provider(llm: LlmSettings) -> str | None:

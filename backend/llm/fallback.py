@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from backend.cost.prices import Price
 from backend.domain import Answer, LabelScheme, Outcome, Task
 from backend.llm.chat import ChatClient
-from backend.llm.factory import MakePaid, build_annotator
+from backend.llm.factory import Accepted, MakePaid, build_annotator
 from backend.llm.gate import Gates
 from backend.llm.paid import PaidClient, RetryPolicy
 from backend.protocols import Annotator, AnswerCache, Ledger
@@ -51,8 +51,14 @@ class FallbackAnnotator:
             yield from self._second.annotate(unreached, scheme)
 
 
-def with_fallback(
-    llm: LlmSettings, *, project_id: int | None, ledger: Ledger, cache: AnswerCache, gates: Gates
+def with_fallback(  # noqa: PLR0913 - the parts an annotator is made of
+    llm: LlmSettings,
+    *,
+    project_id: int | None,
+    ledger: Ledger,
+    cache: AnswerCache,
+    gates: Gates,
+    accepted: Accepted | None = None,
 ) -> Annotator | None:
     """The annotator of the settings, with its fallback model behind it if there is one.
 
@@ -61,7 +67,12 @@ def with_fallback(
 
     def build(settings: LlmSettings) -> Annotator | None:
         return build_annotator(
-            settings, project_id=project_id, ledger=ledger, cache=cache, make_paid=through(gates)
+            settings,
+            project_id=project_id,
+            ledger=ledger,
+            cache=cache,
+            make_paid=through(gates),
+            accepted=accepted,
         )
 
     first = build(llm)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from decimal import Decimal
@@ -59,16 +59,16 @@ class Run:
             self._purse.notify_all()
 
     @contextmanager
-    def alone_with(self, key: str) -> Iterator[None]:
-        """Hold off other threads with the same question until this one's answer is kept."""
+    def alone_with(self, keys: Collection[str]) -> Iterator[None]:
+        """Hold off other threads with any of the same questions until the answers are kept."""
         with self._answered:
-            self._answered.wait_for(lambda: key not in self._asked)
-            self._asked.add(key)
+            self._answered.wait_for(lambda: self._asked.isdisjoint(keys))
+            self._asked.update(keys)
         try:
             yield
         finally:
             with self._answered:
-                self._asked.discard(key)
+                self._asked.difference_update(keys)
                 self._answered.notify_all()
 
     def reserve(self, call: PaidCall, at_most: Decimal) -> int | Failure:

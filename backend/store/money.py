@@ -13,16 +13,40 @@ from datetime import UTC, datetime
 from decimal import ROUND_UP, Decimal
 from typing import Any
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import bindparam, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from backend.domain import PaidCall, PriceTag, Usage
 from backend.errors import BudgetExceededError, StoreError
 from backend.store.database import Database
 from backend.store.rows import chunks, upsert
-from backend.store.schema import BudgetRow, CachedAnswerRow, LedgerRow
+from backend.store.schema import Base, BudgetRow, CachedAnswerRow, LedgerRow
 
 NANO = Decimal(10) ** 9
+
+# Statements of the calls' own path, made once: they are run three times for every call.
+
+_BUDGETS = Base.metadata.tables[BudgetRow.__tablename__]
+_LEDGER = Base.metadata.tables[LedgerRow.__tablename__]
+
+HOLD_BUDGETS = (
+    select(_BUDGETS.c.key, _BUDGETS.c.committed_nanousd)
+    .where(_BUDGETS.c.key.in_(bindparam("names", expanding=True)))
+    .order_by(_BUDGETS.c.key)  # everybody waits for rows in the same order
+    .with_for_update()
+)
+ADD_TO_BUDGETS = (
+    update(_BUDGETS)
+    .where(_BUDGETS.c.key.in_(bindparam("names", expanding=True)))
+    .values(committed_nanousd=_BUDGETS.c.committed_nanousd + bindparam("amount"))
+)
+NEW_ENTRY = insert(_LEDGER).returning(_LEDGER.c.id)
+HOLD_ENTRY = (
+    select(_LEDGER.c.project_id, _LEDGER.c.budgets, _LEDGER.c.cost_nanousd)
+    .where(_LEDGER.c.id == bindparam("entry"))
+    .with_for_update()
+)
+CLOSE_ENTRY = update(_LEDGER).where(_LEDGER.c.id == bindparam("entry"))
 
 
 def nano_usd(amount: Decimal) -> int:
@@ -130,66 +154,50 @@ class SqlLedger:
 def _take(session: Session, caps: Iterable[Cap], amount: int) -> Cap | None:
     """Take an amount from all budgets, or from none and say which one refused."""
     limits = {cap.key: cap for cap in caps}
-    held = (
-        select(BudgetRow.key, BudgetRow.committed_nanousd)
-        .where(BudgetRow.key.in_(limits))
-        .order_by(BudgetRow.key)  # everybody waits for rows in the same order
-        .with_for_update()
-    )
-    committed = {key: nanousd for key, nanousd in session.execute(held)}  # noqa: C416
+    names = {"names": list(limits)}
+    sql = session.connection()
+    committed = {row.key: row.committed_nanousd for row in sql.execute(HOLD_BUDGETS, names)}
     if missing := sorted(limits.keys() - committed.keys()):
         upsert(session, BudgetRow, [{"key": key} for key in missing], ["key"])
-        committed = {key: nanousd for key, nanousd in session.execute(held)}  # noqa: C416
+        committed = {row.key: row.committed_nanousd for row in sql.execute(HOLD_BUDGETS, names)}
     for key, cap in limits.items():
         if cap.limit_nanousd is not None and committed[key] + amount > cap.limit_nanousd:
             return cap
-    _add(session, limits, amount)
+    sql.execute(ADD_TO_BUDGETS, names | {"amount": amount})
     return None
-
-
-def _add(session: Session, keys: Iterable[str], amount: int) -> None:
-    session.execute(
-        update(BudgetRow)
-        .where(BudgetRow.key.in_(keys))
-        .values(committed_nanousd=BudgetRow.committed_nanousd + amount)
-        .execution_options(synchronize_session=False)
-    )
 
 
 def _write_down(
     session: Session, call: PaidCall, caps: Iterable[Cap], amount: int, now: datetime
 ) -> int:
-    entry = insert(LedgerRow).values(
-        project_id=call.project_id,
-        run=call.run,
-        provider=call.provider,
-        model=call.model,
-        prompt_version=call.prompt_version,
-        task_ids=list(call.task_ids),
-        state="reserved",
-        cost_nanousd=amount,
-        created_at=now,
-        price=_price_to_json(call.price) if call.price else None,
-        budgets=[cap.key for cap in caps],
-    )
-    number: int = session.execute(entry.returning(LedgerRow.id)).scalar_one()
+    entry = {
+        "project_id": call.project_id,
+        "run": call.run,
+        "provider": call.provider,
+        "model": call.model,
+        "prompt_version": call.prompt_version,
+        "task_ids": list(call.task_ids),
+        "state": "reserved",
+        "cost_nanousd": amount,
+        "created_at": now,
+        "price": _price_to_json(call.price) if call.price else None,
+        "budgets": [cap.key for cap in caps],
+    }
+    number: int = session.connection().execute(NEW_ENTRY, entry).scalar_one()
     return number
 
 
 def _settle(session: Session, entry: int, values: Mapping[str, Any]) -> None:
-    held = select(LedgerRow.project_id, LedgerRow.budgets, LedgerRow.cost_nanousd)
-    row = session.execute(held.where(LedgerRow.id == entry).with_for_update()).one_or_none()
+    sql = session.connection()
+    row = sql.execute(HOLD_ENTRY, {"entry": entry}).one_or_none()
     if row is None:
         raise StoreError(f"The ledger has no entry {entry}. Was it restored from a backup?")
     if "cost_nanousd" in values:
+        names = row.budgets or [budget_key(row.project_id)]
         change = values["cost_nanousd"] - row.cost_nanousd
-        _add(session, row.budgets or [budget_key(row.project_id)], change)
-    session.execute(
-        update(LedgerRow)
-        .where(LedgerRow.id == entry)
-        .values(**values)
-        .execution_options(synchronize_session=False)
-    )
+        sql.execute(HOLD_BUDGETS, {"names": names})
+        sql.execute(ADD_TO_BUDGETS, {"names": names, "amount": change})
+    sql.execute(CLOSE_ENTRY, {"entry": entry, **values})
 
 
 def _price_to_json(price: PriceTag) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -87,9 +87,18 @@ class MemoryAnswerCache:
         """See :meth:`backend.protocols.AnswerCache.get`."""
         return self.answers.get(key)
 
+    def get_many(self, keys: Collection[str]) -> dict[str, str]:
+        """See :meth:`backend.protocols.AnswerCache.get_many`."""
+        return {key: self.answers[key] for key in keys if key in self.answers}
+
     def put(self, key: str, answer: str) -> None:
         """See :meth:`backend.protocols.AnswerCache.put`."""
         self.answers.setdefault(key, answer)
+
+    def put_many(self, answers: Mapping[str, str]) -> None:
+        """See :meth:`backend.protocols.AnswerCache.put_many`."""
+        for key, answer in answers.items():
+            self.put(key, answer)
 
 
 class FakeAnnotator:

@@ -6,7 +6,7 @@
         OpenAIClient("gpt-6-luna", server.api_key, server.openai_url)
         server.fail_next(Fault.RATE_LIMIT, Fault.HANG)
 
-It answers the prompt that harambee renders; what it says of a text is up to its brain.
+It answers each of the prompts that harambee renders; what it says of a text is up to its brain.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import enum
 import json
 import threading
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -24,8 +25,8 @@ from typing import Any, Self
 from backend.cost.prices import cost, price_of
 from backend.domain import Usage
 from backend.llm.chat import Completion, Stop
-from backend.llm.prompt import ENCLOSED_TEXT
 from backend.testing.annotators import Brain
+from backend.testing.scripted_prompts import leave_out_last, mix_up, read_prompt, repeat_first
 from backend.testing.scripted_wire import (
     PROTOCOLS,
     Question,
@@ -56,6 +57,9 @@ class Fault(enum.StrEnum):
     FENCED = "JSON inside a fence inside prose"
     NO_CHOICES = "200 without an answer"
     NOT_JSON = "200 with a page of HTML"
+    LEFT_OUT = "no part for the last of several texts"
+    REPEATED = "two parts for the first of several texts"
+    MIXED_UP = "the parts of two texts exchanged"
 
 
 TURNED_DOWN: dict[Fault, tuple[int, str, dict[str, str]]] = {
@@ -73,6 +77,11 @@ STOPS = {
     Fault.FILTERED: Stop.FILTERED,
     Fault.TRUNCATION: Stop.TRUNCATED,
 }
+MUDDLES: dict[Fault, Callable[[str], str]] = {
+    Fault.LEFT_OUT: leave_out_last,
+    Fault.REPEATED: repeat_first,
+    Fault.MIXED_UP: mix_up,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +90,7 @@ class BilledCall:
 
     provider: str
     model: str
-    text: str
+    texts: tuple[str, ...]
     usage: Usage
     cost: Decimal
 
@@ -118,6 +127,11 @@ class ScriptedLlm:
         return f"{self.anthropic_url}/v1"
 
     @property
+    def texts(self) -> list[str]:
+        """Every text that was asked about and charged for, as often as it was."""
+        return [text for call in self.calls for text in call.texts]
+
+    @property
     def billed_usd(self) -> Decimal:
         """The whole bill."""
         return sum((call.cost for call in self.calls), Decimal(0))
@@ -140,37 +154,17 @@ class ScriptedLlm:
     def work_on(self, wire: WireProtocol, question: Question) -> Completion:
         """Answer as far as the limit allows, and bill."""
         self.stopping.wait(self.seconds)
-        enclosed = ENCLOSED_TEXT.search(question.prompt)
-        if enclosed is None:
+        reading = read_prompt(question.prompt)
+        if reading is None:
             raise RequestRefusedError(400, "invalid_request_error", "no text in the prompt")
-        answer = self._answer_to(enclosed.group(2))
+        answer = reading.write([self._brain(text) for text in reading.texts])
         most = question.max_output_tokens
         stop = Stop.COMPLETE if _tokens_in(answer) <= most else Stop.TRUNCATED
         usage = Usage(_tokens_in(question.prompt), min(_tokens_in(answer), most))
         bill = cost(price_of(wire.provider, question.model), usage)
         with self._lock:
-            self.calls.append(
-                BilledCall(wire.provider, question.model, enclosed.group(2), usage, bill)
-            )
+            self.calls.append(BilledCall(wire.provider, question.model, reading.texts, usage, bill))
         return Completion(answer, stop, usage)
-
-    def _answer_to(self, text: str) -> str:
-        mentions = self._brain(text)
-        sure = [1.0 if said.confidence is None else said.confidence for said in mentions]
-        entities = [
-            {
-                "mention": said.text,
-                "label": said.label,
-                "occurrence": said.occurrence or 1,
-                "confidence": confidence,
-            }
-            for said, confidence in zip(mentions, sure, strict=True)
-        ]
-        answer = {
-            "entities": entities,
-            "confidence": round(sum(sure) / len(sure), 2) if sure else 1,
-        }
-        return json.dumps(answer, ensure_ascii=False)
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -269,6 +263,8 @@ class _Handler(BaseHTTPRequestHandler):
 
 def _as_faulty(completion: Completion, fault: Fault | None) -> Completion:
     answer = completion.text
+    if fault in MUDDLES:
+        return replace(completion, text=MUDDLES[fault](answer))
     if fault in STOPS:
         return replace(completion, stop=STOPS[fault], text=answer[: len(answer) // 2])
     if fault is Fault.NONSENSE:

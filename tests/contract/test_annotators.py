@@ -48,7 +48,7 @@ def llm_room(server: ScriptedLlm, provider: str, budget: bool) -> Room:
     ledger = MemoryLedger(100 if budget else 0)
     annotator = build_annotator(settings, project_id=1, ledger=ledger, cache=MemoryAnswerCache())
     assert annotator is not None
-    return Room(annotator, lambda: len(server.calls), lambda: server.fail_next(Fault.REFUSAL))
+    return Room(annotator, lambda: len(server.texts), lambda: server.fail_next(Fault.REFUSAL))
 
 
 @pytest.fixture(params=["fake", "openai", "anthropic"])

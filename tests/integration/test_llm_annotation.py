@@ -10,6 +10,7 @@ from backend.domain import Answer, LabelScheme, Outcome, Task
 from backend.errors import StoreError
 from backend.llm.annotator import LONGEST_TEXT, AnnotatorOptions, LlmAnnotator
 from backend.llm.clients import OpenAIClient
+from backend.llm.guidelines import Guidelines
 from backend.llm.paid import PaidClient, RetryPolicy
 from backend.llm.prompt import Prompt
 from backend.testing.annotators import MemoryAnswerCache, MemoryLedger
@@ -198,7 +199,8 @@ class TestCache:
 
     def test_other_guidelines_are_another_question(self, bench):
         bench.answer()
-        bench.answer(options=AnnotatorOptions(guidelines="Titles are not names."))
+        guidelines = Guidelines.of_text("Titles are not names.")
+        bench.answer(options=AnnotatorOptions(guidelines=guidelines))
         assert len(bench.server.calls) == 2
 
     def test_an_answer_is_kept_before_it_is_given(self, bench):

@@ -11,13 +11,12 @@ from backend.errors import ProviderError
 from backend.llm.chat import NOTHING_BILLED, ChatRequest, Completion, Failure, Stop
 from backend.llm.clients import AnthropicClient, OpenAIClient
 from backend.llm.models import DEFAULT_MODELS
-from backend.llm.prompt import Prompt
+from backend.llm.prompt import Brief, Prompt
 from backend.testing.scripted_llm import Fault, ScriptedLlm
 from backend.text.spans import Mention
 
-REQUEST = Prompt("entities-v1").request(
-    Task("1", "Ada saw Lagos", "pcm"), LabelScheme(("PER", "LOC")), "", 500
-)
+SCHEME = LabelScheme(("PER", "LOC"))
+REQUEST = Prompt("entities-v1").question([Task("1", "Ada saw Lagos", "pcm")], Brief(SCHEME))
 UNKNOWN = None
 
 
@@ -152,9 +151,9 @@ def test_an_empty_account_and_a_moved_address_stop_everything(provider: Provider
     "text", ["\ud800 Ada", "Ada \x00", "👩🏾‍🏫" * 50, "Ìbàdàn\r\n" * 50, '"""" {% raw %} </text>']
 )
 def test_any_text_arrives_as_it_is(provider: Provider, text: str):
-    request = Prompt("entities-v1").request(Task("1", text), LabelScheme(("PER",)), "", 500)
+    request = Prompt("entities-v1").question([Task("1", text)], Brief(SCHEME))
     assert isinstance(provider.ask(request), Completion)
-    assert provider.server.calls[0].text == text.replace("\ud800", "?")
+    assert provider.server.texts == [text.replace("\ud800", "?")]
 
 
 def test_neither_keys_nor_texts_are_logged_even_at_debug(provider, caplog):
