@@ -7,13 +7,14 @@ together never take more than there is.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import ROUND_UP, Decimal
 from typing import Any
 
-from sqlalchemy import bindparam, func, insert, select, update
+from sqlalchemy import Executable, bindparam, func, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from backend.domain import PaidCall, PriceTag, Usage
@@ -27,6 +28,7 @@ NANO = Decimal(10) ** 9
 # Statements of the calls' own path, made once: they are run three times for every call.
 
 _BUDGETS = Base.metadata.tables[BudgetRow.__tablename__]
+_ANSWERS = Base.metadata.tables[CachedAnswerRow.__tablename__]
 _LEDGER = Base.metadata.tables[LedgerRow.__tablename__]
 
 HOLD_BUDGETS = (
@@ -46,6 +48,13 @@ HOLD_ENTRY = (
     .where(_LEDGER.c.id == bindparam("entry"))
     .with_for_update()
 )
+FIND_ANSWERS = select(_ANSWERS.c.key, _ANSWERS.c.answer).where(
+    _ANSWERS.c.key.in_(bindparam("keys", expanding=True))
+)
+KEEP_FIRST: Mapping[str, Executable] = {
+    "sqlite": sqlite.insert(_ANSWERS).on_conflict_do_nothing(),
+    "postgresql": postgresql.insert(_ANSWERS).on_conflict_do_nothing(),
+}
 CLOSE_ENTRY = update(_LEDGER).where(_LEDGER.c.id == bindparam("entry"))
 
 
@@ -209,6 +218,12 @@ def _price_to_json(price: PriceTag) -> dict[str, Any]:
     }
 
 
+def _insert_new(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert answers, except those whose keys are taken."""
+    sql = session.connection()
+    sql.execute(KEEP_FIRST[sql.dialect.name], rows)
+
+
 class SqlAnswerCache:
     """:class:`backend.protocols.AnswerCache` in the store."""
 
@@ -221,10 +236,9 @@ class SqlAnswerCache:
 
     def get_many(self, keys: Collection[str]) -> dict[str, str]:
         """See :meth:`backend.protocols.AnswerCache.get_many`."""
-        query = select(CachedAnswerRow.key, CachedAnswerRow.answer)
         with self._database.read() as session:
-            rows = session.execute(query.where(CachedAnswerRow.key.in_(keys)))
-            return {key: answer for key, answer in rows}  # noqa: C416 - rows are not tuples
+            rows = session.connection().execute(FIND_ANSWERS, {"keys": list(keys)})
+            return {row.key: row.answer for row in rows}
 
     def put(self, key: str, answer: str) -> None:
         """See :meth:`backend.protocols.AnswerCache.put`."""
@@ -236,9 +250,7 @@ class SqlAnswerCache:
             return
         now = datetime.now(UTC)
         rows = [{"key": k, "answer": answer, "created_at": now} for k, answer in answers.items()]
-        self._database.write_together(
-            lambda session: upsert(session, CachedAnswerRow, rows, ["key"], replace=False)
-        )
+        self._database.write_together(lambda session: _insert_new(session, rows))
 
     def put_all(self, answers: Iterable[tuple[str, str]]) -> int:
         """Keep the answers of a recording; returns how many were not known."""
