@@ -88,7 +88,7 @@ def lexemes(raw: str) -> Iterator[Lexeme]:
                 yield Value(text, _colon_follows(raw, position))
         elif word := _WORD.match(raw, position):
             position = word.end()
-            if word.group().strip("`"):
+            if any(map(str.isalnum, word.group())):
                 yield Value(_bare_value(word.group()), _colon_follows(raw, position))
         else:
             position += 1

@@ -18,14 +18,8 @@ from typing import Any
 from backend.domain import LabelScheme, Span
 from backend.llm.parsing import InvalidAnswer
 from backend.llm.recordings import Recording
-from backend.llm.token_lists import (
-    Fate,
-    TokenLabels,
-    TokenLists,
-    align_token_lists,
-    parse_token_lists,
-    token_lists_in,
-)
+from backend.llm.token_labels import Fate, TokenLabels
+from backend.llm.token_lists import TokenLists, align_token_lists, parse_token_lists, token_lists_in
 from backend.protocols import Progress, silent
 from backend.quality.span_f1 import SpanPair, span_scores
 from backend.text.bio import OUTSIDE

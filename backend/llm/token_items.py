@@ -13,6 +13,9 @@ from typing import Any
 
 from backend.llm.json_repair import FIELD_NAMES
 
+DEEPEST = 20
+"""Levels of lists in lists; what is nested deeper is read as flat."""
+
 TAG = re.compile(r"(?:O|[BIESLU]-\S+)")
 _ONE_STRING = re.compile(
     rf"\(?[\"']?(?P<token>[^\n]{{1,200}}?)[\"']?(?:\s*(?:,|:|/|\||->)\s*|\s+)"
@@ -51,10 +54,14 @@ def labelled_tokens(items: Sequence[Any], source: Sequence[str]) -> list[Labelle
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    """Plain values that stood together; ``bracketed`` if they were an item of their own."""
+    """Plain values that stood together.
+
+    ``bracketed`` if they were an item of their own; ``as_asked`` if that was a pair of strings.
+    """
 
     values: tuple[Any, ...]
-    bracketed: bool
+    bracketed: bool = True
+    as_asked: bool = False
 
 
 def _rows(items: Sequence[Any]) -> Iterator[_Row]:
@@ -71,22 +78,27 @@ def _rows(items: Sequence[Any]) -> Iterator[_Row]:
         yield _Row(tuple(loose), bracketed=False)
 
 
-def _rows_of_item(item: Any) -> Iterator[_Row]:
+def _rows_of_item(item: Any, depth: int = 0) -> Iterator[_Row]:
     if isinstance(item, Mapping):
         if any(str(key).casefold() in FIELD_NAMES for key in item):
-            yield _Row(tuple(_flat(list(item.values()))), bracketed=True)
+            yield _Row(tuple(_flat(item)))
         else:
-            for pair in item.items():
-                yield _Row(tuple(_flat(pair)), bracketed=True)
-    elif len(item) > 0 and all(isinstance(inner, list | tuple | Mapping) for inner in item):
+            for key, value in item.items():
+                yield _Row((key, *_flat(value)))
+    elif (
+        len(item) > 0
+        and depth < DEEPEST
+        and all(isinstance(inner, list | tuple | Mapping) for inner in item)
+    ):
         for inner in item:
-            yield from _rows_of_item(inner)
+            yield from _rows_of_item(inner, depth + 1)
     else:
-        yield _Row(tuple(_flat(item)), bracketed=True)
+        pair = len(item) == 2 and all(isinstance(value, str) for value in item)
+        yield _Row(tuple(_flat(item)), as_asked=pair and depth == 0)
 
 
 def _flat(values: Any) -> Iterator[Any]:
-    """The plain values in nested ones; nothing of what is nested deeper than JSON is read."""
+    """The plain values in nested ones, whatever the depth."""
     waiting = [values]
     while waiting:
         value = waiting.pop()
@@ -101,13 +113,15 @@ def _flat(values: Any) -> Iterator[Any]:
 def _pairs(row: _Row, known: frozenset[str]) -> Iterator[LabelledToken]:
     values = row.values
     if row.bracketed and len(values) == 2:
-        yield _pair(values[0], values[1], known)
+        yield _pair(values[0], values[1], known, as_asked=row.as_asked)
         return
     waiting: list[str] = []
     for at, value in enumerate(values):
         is_last = at == len(values) - 1
         if waiting and (_is_tag(value) or (row.bracketed and is_last)):
-            yield from _shared(waiting, _text(value), together=row.bracketed)
+            # What is not in the text may have swallowed the label of what stands before it.
+            sharing = known if row.bracketed else frozenset[str]()
+            yield from _shared(waiting, _text(value), sharing)
             waiting = []
         elif isinstance(value, str) and (both := _ONE_STRING.fullmatch(value.strip())):
             yield from _unlabelled(waiting)
@@ -118,22 +132,21 @@ def _pairs(row: _Row, known: frozenset[str]) -> Iterator[LabelledToken]:
     yield from _unlabelled(waiting)
 
 
-def _pair(first: Any, second: Any, known: frozenset[str]) -> LabelledToken:
+def _pair(first: Any, second: Any, known: frozenset[str], *, as_asked: bool) -> LabelledToken:
     token, label = _text(first), _text(second)
-    as_asked = isinstance(first, str) and isinstance(second, str)
     if _is_tag(token) and not _is_tag(label) and label in known and token not in known:
         return LabelledToken(label, token, as_asked=False)
     return LabelledToken(token, None if second is None else label, as_asked=as_asked)
 
 
-def _shared(tokens: Sequence[str], label: str, *, together: bool) -> Iterator[LabelledToken]:
-    """Tokens before one label: those of one item share it; of a loose run, only the last has it."""
-    alone = len(tokens) - 1
-    for at, token in enumerate(tokens):
-        if together or at == alone:
-            yield LabelledToken(token, label, as_asked=False, follows=together and at > 0)
-        else:
-            yield LabelledToken(token, None, as_asked=False)
+def _shared(tokens: Sequence[str], label: str, sharing: frozenset[str]) -> Iterator[LabelledToken]:
+    """Tokens before one label: it is the last one's, and that of those before it in ``sharing``."""
+    first = len(tokens) - 1
+    while first > 0 and tokens[first] in sharing and tokens[first - 1] in sharing:
+        first -= 1
+    yield from _unlabelled(tokens[:first])
+    for at, token in enumerate(tokens[first:]):
+        yield LabelledToken(token, label, as_asked=False, follows=at > 0)
 
 
 def _unlabelled(tokens: Sequence[str]) -> Iterator[LabelledToken]:

@@ -8,57 +8,21 @@ of the text that the model gave no label stays outside of every span.
 
 from __future__ import annotations
 
-import enum
 import json
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from backend.domain import LabelScheme, Rejection
+from backend.domain import LabelScheme
 from backend.llm.json_repair import lenient_lists
-from backend.llm.parsing import LONGEST_ANSWER, SHOWN, InvalidAnswer, json_values, storable
-from backend.llm.token_items import LabelledToken, labelled_tokens
-from backend.text.bio import OUTSIDE, split_tag
-from backend.text.labels import read_tag
-from backend.text.token_alignment import Likeness, Link, align_sequences
+from backend.llm.parsing import LONGEST_ANSWER, SHOWN, InvalidAnswer, json_values
+from backend.llm.token_items import DEEPEST, LabelledToken, labelled_tokens
+from backend.llm.token_labels import Labelling, Repair, TokenLabels
+from backend.text.bio import OUTSIDE
+from backend.text.token_alignment import Link, align_sequences
 
 LEAST_LABELLED = 0.5
 """Share of a text's tokens that an answer has to label; of less, nobody knows what it is about."""
-
-DEEPEST = 20
-
-
-class Repair(enum.StrEnum):
-    """What had to be mended in an answer."""
-
-    SYNTAX = "not JSON as it stands"
-    SHAPE = "not a pair of token and label"
-    SPELLING = "token in another normal form"
-    CASE = "token in other case"
-    PIECES = "token merged or split"
-    ALTERED = "token altered"
-    MISSING = "token missing"
-    EXTRA = "token that is not in the text"
-    LABEL_FORM = "label in another form"
-    LABEL_UNKNOWN = "label outside the scheme"
-    TAG_ORDER = "I- without B-"
-
-
-_OF_LIKENESS = {
-    Likeness.SPELLING: Repair.SPELLING,
-    Likeness.CASE: Repair.CASE,
-    Likeness.PIECES: Repair.PIECES,
-    Likeness.ALTERED: Repair.ALTERED,
-}
-
-
-class Fate(enum.StrEnum):
-    """What became of an answer."""
-
-    EXACT = "exact"
-    REPAIRED = "repaired"
-    REJECTED = "rejected"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,28 +34,6 @@ class TokenLists:
 
     lists: tuple[list[Any], ...]
     mended: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class TokenLabels:
-    """What an answer says of one text.
-
-    ``tags``: one for each token of the text, legal IOB2, all ``O`` if the answer is rejected.
-    ``repairs`` counts tokens or labels by what was mended; ``rejected`` are the labels that could
-    not be used; ``reason`` says why the whole answer could not, and is empty otherwise.
-    """
-
-    tags: tuple[str, ...]
-    repairs: Mapping[Repair, int] = field(default_factory=dict)
-    rejected: tuple[Rejection, ...] = ()
-    reason: str = ""
-
-    @property
-    def fate(self) -> Fate:
-        """Exact only if nothing had to be mended."""
-        if self.reason:
-            return Fate.REJECTED
-        return Fate.REPAIRED if self.repairs else Fate.EXACT
 
 
 def parse_token_lists(raw: str) -> TokenLists | InvalidAnswer:
@@ -166,72 +108,7 @@ def align_tokens(
         return _nothing(
             source_tokens, f"labels only {labelled} of the text's {len(source_tokens)} tokens"
         )
-    return _Labelling(given, source_tokens, scheme).along(links)
-
-
-class _Labelling:
-    """Labels on their way from given tokens to the text's, and what is mended on it."""
-
-    def __init__(
-        self, given: Sequence[LabelledToken], source: Sequence[str], scheme: LabelScheme
-    ) -> None:
-        self._given = given
-        self._tags = [OUTSIDE] * len(source)
-        self._scheme = scheme
-        self._repairs: Counter[Repair] = Counter()
-        self._rejected: list[Rejection] = []
-
-    def along(self, links: Sequence[Link]) -> TokenLabels:
-        for link in links:
-            if kind := _OF_LIKENESS.get(link.likeness):
-                self._repairs[kind] += 1
-            self._label(link)
-        linked_given = sum(link.given_stop - link.given_start for link in links)
-        linked = sum(link.stop - link.start for link in links)
-        self._repairs[Repair.MISSING] += len(self._tags) - linked
-        self._repairs[Repair.EXTRA] += len(self._given) - linked_given
-        self._repairs[Repair.SHAPE] += sum(not item.as_asked for item in self._given)
-        self._make_legal()
-        return TokenLabels(tuple(self._tags), +self._repairs, tuple(self._rejected))
-
-    def _label(self, link: Link) -> None:
-        pieces = self._given[link.given_start : link.given_stop]
-        tags = [tag for tag in map(self._tag, pieces) if tag != OUTSIDE]
-        if not tags:
-            return
-        if len({split_tag(tag)[1] for tag in tags}) > 1:
-            words = "".join(piece.token for piece in pieces)
-            self._reject(words, ", ".join(tags), "the pieces of the token have different labels")
-            return
-        inside = f"I-{split_tag(tags[0])[1]}"
-        self._tags[link.start : link.stop] = [tags[0]] + [inside] * (link.stop - link.start - 1)
-
-    def _tag(self, item: LabelledToken) -> str:
-        """The tag that an item's label means, ``O`` for one that means none."""
-        if item.label is None or item.label == OUTSIDE:
-            return OUTSIDE
-        tag = read_tag(item.label, self._scheme)
-        if tag is None:
-            self._reject(item.token, item.label, "the label is not one of the project's")
-            return OUTSIDE
-        if item.follows:
-            return f"I-{split_tag(tag)[1]}" if tag != OUTSIDE else OUTSIDE
-        self._repairs[Repair.LABEL_FORM] += tag != item.label
-        return tag
-
-    def _reject(self, token: str, label: str, reason: str) -> None:
-        self._repairs[Repair.LABEL_UNKNOWN] += 1
-        self._rejected.append(Rejection(storable(token), storable(label), reason))
-
-    def _make_legal(self) -> None:
-        """An ``I-X`` that no ``X`` precedes opens a span, as in the CoNLL-2000 scorer."""
-        before = ""
-        for at, tag in enumerate(self._tags):
-            prefix, label = split_tag(tag)
-            if prefix == "I" and label != before:
-                self._tags[at] = f"B-{label}"
-                self._repairs[Repair.TAG_ORDER] += 1
-            before = label
+    return Labelling(given, source_tokens, scheme).along(links)
 
 
 def _lists(value: Any, depth: int = 0) -> Iterator[list[Any]]:

@@ -69,19 +69,23 @@ def verbatim(text: str) -> NormalText:
     return NormalText(text, tuple(starts), tuple(ends))
 
 
-def normalise(text: str, *, fold_case: bool = False) -> NormalText:
+def normalise(text: str, *, fold_case: bool = False, words_only: bool = False) -> NormalText:
     """The normal form of a text, cluster by cluster.
 
     Canonical composition (NFC, Unicode Standard Annex 15), quotation marks folded to ASCII,
     invisible characters (zero-width, soft hyphen, direction marks) dropped, each run of white
     space one space; with ``fold_case`` also Unicode case folding. Folding may lengthen a
     character ("İ", "ß"), which is why case is never changed on the text before offsets are known.
+    With ``words_only`` punctuation counts as white space: "COVID - 19" is "COVID-19".
     """
     value: list[str] = []
     starts: list[int] = []
     ends: list[int] = []
     for cluster in GRAPHEME.finditer(text):
-        for character in _normal_form(cluster.group(), fold_case=fold_case):
+        visible = _normal_form(cluster.group(), fold_case=fold_case)
+        if words_only and visible and not any(map(str.isalnum, visible)):
+            visible = " "
+        for character in visible:
             if character == " " and value and value[-1] == " ":
                 ends[-1] = cluster.end()
                 continue

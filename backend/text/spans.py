@@ -46,7 +46,8 @@ class Alignment:
 def align(text: str, mentions: Sequence[Mention], scheme: LabelScheme) -> Alignment:
     """Find the place of every mention in the text.
 
-    The words are looked for as they are, then in normal form, then without regard to case; a
+    The words are looked for as they are, then in normal form, then without regard to case, then
+    without regard to the punctuation and the spaces in them ("COVID-19" in "COVID - 19"); a
     label may differ in form from a configured one (:func:`backend.text.labels.canonical_label`).
     Each such difference counts as a repair.
 
@@ -135,6 +136,8 @@ class _Search:
         yield list(self._verbatim.find(words))
         yield list(self._normal.find(normalise(words).value))
         yield list(self._folded.find(normalise(words, fold_case=True).value))
+        wanted = normalise(words, fold_case=True, words_only=True).value.strip()
+        yield list(self._words_only.find(wanted))
 
     def _is_whole_words(self, place: Place) -> bool:
         return place[0] in self._word_starts and place[1] in self._word_ends
@@ -150,6 +153,10 @@ class _Search:
     @cached_property
     def _folded(self) -> NormalText:
         return normalise(self._text, fold_case=True)
+
+    @cached_property
+    def _words_only(self) -> NormalText:
+        return normalise(self._text, fold_case=True, words_only=True)
 
     @cached_property
     def _words(self) -> list[Place]:

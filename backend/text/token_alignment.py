@@ -20,7 +20,9 @@ MOST_CELLS = 250_000
 """Size of the table for the differing middle parts: seconds of work, and no real answer is near."""
 
 MOST_PIECES = 8
-LEAST_LIKENESS = 0.5
+LEAST_LIKENESS = 0.6
+"""Of an altered token: half of a short name is another name."""
+
 LONGEST_ALTERED = 100
 """Letters of a token that may still be recognised when it was altered."""
 
@@ -55,7 +57,7 @@ class _Word:
     def __init__(self, text: str) -> None:
         self.text = text
         normal = normalise(text).value.strip()
-        self.normal = '"' if normal and not normal.strip("\"'\\") else normal
+        self.normal = '"' if _is_quotation_mark(normal) else normal
 
     @cached_property
     def folded(self) -> str:
@@ -88,6 +90,11 @@ def align_sequences(given: Sequence[str], source: Sequence[str]) -> list[Link] |
         *_Table(middle, target).links(head),
         *(_one_to_one(ours, theirs, *pair) for pair in ends),
     ]
+
+
+def _is_quotation_mark(normal: str) -> bool:
+    """Whether it is one, however often a model doubled or escaped it."""
+    return not normal.strip("\"'\\") and bool(normal.strip("\\"))
 
 
 def _words(tokens: Sequence[str]) -> list[_Word]:

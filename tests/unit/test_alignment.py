@@ -42,7 +42,25 @@ class TestWords:
     def test_words_that_are_not_in_the_text_are_rejected_with_a_reason(self):
         assert reasons("Ada went to Lagos", Mention("Abuja", "LOC")) == ["not in the text"]
 
-    @pytest.mark.parametrize("empty", ["", "  ", "\u200b"])
+    @pytest.mark.parametrize(
+        ("text", "words", "found"),
+        [
+            ("the COVID - 19 virus", "COVID-19", "COVID - 19"),
+            ('the """" Star """" of Lagos', 'Star" of Lagos', 'Star """" of Lagos'),
+            ("in Lagos , Nigeria", "Lagos, Nigeria", "Lagos , Nigeria"),
+            ("in Lagos today", "Lagos.", "Lagos"),
+            ("s ' Abeokuta", "S'Abeokuta", "s ' Abeokuta"),
+        ],
+    )
+    def test_words_with_other_punctuation_between_are_found(self, text, words, found):
+        alignment = align(text, [Mention(words, "ORG")], SCHEME)
+        assert [text[span.start : span.end] for span in alignment.spans] == [found]
+        assert alignment.repaired == 1
+
+    def test_letters_that_punctuation_parts_are_no_word(self):
+        assert reasons("one of us", Mention("U.S.", "LOC")) == ["not in the text"]
+
+    @pytest.mark.parametrize("empty", ["", "  ", "\u200b", "...", '""'])
     def test_a_mention_of_nothing_is_rejected(self, empty: str):
         assert reasons("Ada went", Mention(empty, "LOC")) == ["not in the text"]
 

@@ -11,6 +11,7 @@ ANSWER = (
     '{"entities": [{"mention": "Lagos", "label": "LOC", "occurrence": 2, "confidence": 0.7}], '
     '"confidence": 0.8}'
 )
+BROKEN = ANSWER.replace("Lagos", 'La"gos')
 LAGOS = Mention("Lagos", "LOC", 2, 0.7)
 
 JSON = st.recursive(
@@ -54,6 +55,27 @@ def test_what_stands_around_the_json_is_forgiven(raw: str):
 
 def test_a_bare_list_of_entities_is_forgiven():
     assert parsed('[{"mention": "Ada", "label": "PER"}]').mentions == (Mention("Ada", "PER"),)
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        BROKEN,
+        BROKEN.replace("}], ", "},], "),
+        BROKEN.removesuffix("}"),
+        BROKEN.replace("[{", "[").replace("}]", "]"),
+        f"Sure:\n```json\n{BROKEN}\n```",
+        ANSWER.replace('"', "'").replace("Lagos", 'La"gos'),
+    ],
+)
+def test_broken_json_is_read(raw: str):
+    assert parsed(raw) == ParsedAnswer((Mention('La"gos', "LOC", 2, 0.7),), (), 0.8)
+
+
+def test_an_answer_that_was_cut_off_keeps_its_whole_mentions():
+    answer = parsed(ANSWER.replace('}], "confidence": 0.8}', '}, {"mention": "Abuja", "lab'))
+    assert answer.mentions == (LAGOS,)
+    assert [rejection.mention for rejection in answer.malformed] == ["Abuja"]
 
 
 @pytest.mark.parametrize(
