@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from backend import __version__, loop
+from backend.commands import annotate, cost, llm, prompt, recordings
+from backend.commands.terminal import console, progress_bar, teaching
 from backend.domain import JobKind, SourceKind
-from backend.errors import HarambeeError, InputError
+from backend.errors import InputError
 from backend.label_studio.connection import disconnect as disconnect_backend
 from backend.logs import configure_logging
 from backend.operations import Operations
-from backend.protocols import Progress as ProgressCallback
 from backend.report import rounds_table, status_view, suggestions_table
 from backend.services import Services
 from backend.settings import Settings, load_settings
@@ -34,7 +30,11 @@ app = typer.Typer(
 )
 label_studio = typer.Typer(help="Set up and leave projects of Label Studio.", no_args_is_help=True)
 app.add_typer(label_studio, name="label-studio")
-console = Console()
+llm.app.add_typer(recordings.app)
+app.add_typer(llm.app, name="llm")
+app.add_typer(cost.app, name="cost")
+app.add_typer(prompt.app, name="prompt")
+app.add_typer(annotate.app)
 
 ProjectOption = Annotated[int, typer.Option("--project", help="Label Studio's project id.")]
 
@@ -55,36 +55,6 @@ def main(
         settings = load_settings(config)
     configure_logging(settings.server.log_level)
     context.obj = settings
-
-
-@contextmanager
-def teaching() -> Iterator[None]:
-    """Show our errors as a sentence, without a traceback."""
-    try:
-        yield
-    except HarambeeError as error:
-        Console(stderr=True).print(f"[bold red]Error:[/] {error}", highlight=False)
-        raise typer.Exit(1) from error
-
-
-@contextmanager
-def progress_bar() -> Iterator[ProgressCallback]:
-    """A bar that shows what is being done, how far it is and how long it took."""
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-    )
-    with Progress(*columns, console=console, transient=not sys.stdout.isatty()) as bar:
-        tasks: dict[str, object] = {}
-
-        def report(done: int, total: int, what: str = "") -> None:
-            if what not in tasks:
-                tasks[what] = bar.add_task(what, total=total)
-            bar.update(tasks[what], completed=done, total=total)  # type: ignore[arg-type]
-
-        yield report
 
 
 def known_project(services: Services, number: int) -> Project:

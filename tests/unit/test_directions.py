@@ -59,7 +59,10 @@ DIRECTIONS: Mapping[str, set[str]] = {
     # The scripted provider reads our prompts, speaks the wire and bills.
     "backend.testing": PROMISES | {"backend.llm", "backend.cost"},
     "backend.demo": APPLICATION | {"backend.report", "backend.samples", "backend.testing"},
-    "backend.cli": APPLICATION | {"backend.report", "backend.server", "backend.demo"},
+    "backend.bulk": SERVICES,
+    "backend.commands": APPLICATION | {"backend.bulk", "backend.report"},
+    "backend.cli": APPLICATION
+    | {"backend.commands", "backend.report", "backend.server", "backend.demo"},
     "backend.__main__": {"backend.cli"},
     "argilla_pipeline": set(),
     "argilla_pipeline.schema": PARTS,
