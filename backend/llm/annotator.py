@@ -213,18 +213,25 @@ class LlmAnnotator:
 
     def _clear_parts(
         self, reply: Completion, questions: Sequence[Question], scheme: LabelScheme
-    ) -> Iterator[tuple[str, Completion]]:
-        """The parts of an answer, by key, that are of use for their texts and for no other."""
+    ) -> dict[str, Completion]:
+        """The parts of an answer, by key, that are of use for their texts.
+
+        Where a part speaks of another text, neither of the two has one: they were mixed up.
+        """
         if reply.stop not in {Stop.COMPLETE, Stop.TRUNCATED}:
-            return
-        parts = self._prompt.parts(reply.text, len(questions))
-        for position, text in parts.items():
-            task = questions[position].task
-            others = [question.task for question in questions if question.task is not task]
+            return {}
+        useful: dict[str, Completion] = {}
+        mixed_up: set[str] = set()
+        for position, text in self._prompt.parts(reply.text, len(questions)).items():
+            key, task = questions[position].key, questions[position].task
             part = replace(reply, text=text, stop=Stop.COMPLETE, usage=None)
             answer = self._answer(task, part, scheme)
-            if answer.suggestion and not speaks_of(answer, task, others, scheme):
-                yield questions[position].key, part
+            if answer.suggestion is not None:
+                useful[key] = part
+            for other in questions:
+                if other.key != key and speaks_of(other.task, answer, task, scheme):
+                    mixed_up |= {key, other.key}
+        return {key: part for key, part in useful.items() if key not in mixed_up}
 
     def _alone(self, task: Task, shared: Pass) -> Question:
         request = self._prompt.question([task], self._brief(task, shared))

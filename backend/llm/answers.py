@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from backend.domain import Answer, LabelScheme, Outcome, Source, Suggestion, Task
 from backend.llm.chat import Completion, Failure, Stop
 from backend.llm.parsing import InvalidAnswer
@@ -68,16 +66,10 @@ def confidence_in(reading: Reading) -> float:
     return min(max(stated * min(scores, default=1.0) * usable, 0.0), 1.0)
 
 
-def speaks_of(answer: Answer, task: Task, others: Iterable[Task], scheme: LabelScheme) -> bool:
-    """Whether an answer is about another text than its own: it was mixed up.
-
-    So it is if something that it names stands in one of the ``others`` and not in the task's text.
-    """
-    strangers = [
-        Mention(item.mention, item.label)
-        for item in answer.rejected
-        if not align(task.text, [Mention(item.mention, item.label)], scheme).spans
-    ]
+def speaks_of(other: Task, answer: Answer, task: Task, scheme: LabelScheme) -> bool:
+    """Whether an answer to ``task`` names something that only stands in the ``other`` one."""
+    named = [Mention(item.mention, item.label) for item in answer.rejected]
     return any(
-        align(other.text, [stranger], scheme).spans for other in others for stranger in strangers
+        align(other.text, [mention], scheme).spans and not align(task.text, [mention], scheme).spans
+        for mention in named
     )
