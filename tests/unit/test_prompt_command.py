@@ -4,11 +4,12 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from backend.cli import app
+from backend.commands.prompt import app
+from backend.settings import Settings
 
 
 def run(*arguments: str, code: int = 0) -> str:
-    result = CliRunner().invoke(app, ["prompt", *arguments], env={"COLUMNS": "40"})
+    result = CliRunner().invoke(app, arguments, obj=Settings(), env={"COLUMNS": "40"})
     assert result.exit_code == code, result.output
     return result.output
 
@@ -61,6 +62,4 @@ def test_diff_compares_our_words_with_the_papers(templates: str):
 
 
 def test_a_prompt_that_does_not_exist_is_an_error_in_a_sentence():
-    result = CliRunner().invoke(app, ["prompt", "show", "entities-v0"])
-    assert result.exit_code == 1
-    assert "entities-v2" in result.stderr
+    assert "entities-v2" in run("show", "entities-v0", code=1)
