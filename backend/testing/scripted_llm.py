@@ -91,6 +91,7 @@ class BilledCall:
     provider: str
     model: str
     texts: tuple[str, ...]
+    prompt: str
     usage: Usage
     cost: Decimal
 
@@ -163,7 +164,11 @@ class ScriptedLlm:
         usage = Usage(_tokens_in(question.prompt), min(_tokens_in(answer), most))
         bill = cost(price_of(wire.provider, question.model), usage)
         with self._lock:
-            self.calls.append(BilledCall(wire.provider, question.model, reading.texts, usage, bill))
+            self.calls.append(
+                BilledCall(
+                    wire.provider, question.model, reading.texts, question.prompt, usage, bill
+                )
+            )
         return Completion(answer, stop, usage)
 
     def __enter__(self) -> Self:

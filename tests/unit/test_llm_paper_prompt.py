@@ -1,5 +1,4 @@
 import json
-import os
 from pathlib import Path
 
 import pytest
@@ -72,10 +71,8 @@ def test_templates_are_for_the_papers_prompts_only(templates: Path):
 
 
 @pytest.mark.parametrize("name", ["paper-single", "paper-batch2"])
-def test_our_own_words_are_not_the_papers(name: str):
-    if "HARAMBEE_DATA" not in os.environ:
-        pytest.skip("HARAMBEE_DATA, the folder with the paper's templates, is not set")
-    templates = Path(os.environ["HARAMBEE_DATA"]) / "prompts" / "templates.json"
+def test_our_own_words_are_not_the_papers(name: str, research_data: Path):
+    templates = research_data / "prompts" / "templates.json"
     task = Task("1", "Ada", "bam")
     theirs = PaperPrompt(name, templates).question([task], BRIEF)
     ours = Prompt(name).question([task], BRIEF)
