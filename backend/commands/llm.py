@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from statistics import fmean
 from typing import Annotated
 
 import typer
@@ -18,12 +19,10 @@ from backend.errors import InputError
 from backend.llm.recordings import read_recordings
 from backend.llm.recovery import Recovery, recover, scheme_of
 
-app = typer.Typer(help="Read the recorded answers of models.", no_args_is_help=True)
+app = typer.Typer(help="Record, replay and read back the answers of models.", no_args_is_help=True)
 
 
-@app.callback()
-def group() -> None:
-    """Read the recorded answers of models."""
+COUNTS = ("answers", "exact", "repaired", "rejected", "missing")
 
 
 @app.command("recover")
@@ -53,21 +52,22 @@ def recover_command(
 
 
 def recovery_table(results: Sequence[Recovery]) -> Table:
-    """What became of the answers, one row for each model and language."""
+    """What became of the answers, one row for each model and language; totals and mean F1 below."""
     table = Table(
         title="Recorded answers (strict span F1 in %)",
         box=SIMPLE,
         padding=(0, 1, 0, 0),
         pad_edge=False,
+        show_footer=True,
     )
-    table.add_column("model", no_wrap=True)
+    table.add_column("model", "all, mean F1", no_wrap=True)
     table.add_column("lang", no_wrap=True)
-    for heading in ("answers", "exact", "repaired", "rejected", "missing", "before", "after"):
-        table.add_column(heading, justify="right")
-    for result in results:
-        counts = (
-            result.answers, result.exact, result.repaired, result.rejected, result.missing,
-        )  # fmt: skip
+    rows = [_counts(result) for result in results]
+    for place, heading in enumerate(COUNTS):
+        table.add_column(heading, str(sum(row[place] for row in rows)), justify="right")
+    table.add_column("before", _mean([result.f1_before for result in results]), justify="right")
+    table.add_column("after", _mean([result.f1_after for result in results]), justify="right")
+    for result, counts in zip(results, rows, strict=True):
         table.add_row(
             Text(result.model),
             Text(result.language),
@@ -76,6 +76,15 @@ def recovery_table(results: Sequence[Recovery]) -> Table:
             _shown(result.f1_after),
         )
     return table
+
+
+def _counts(result: Recovery) -> tuple[int, ...]:
+    return result.answers, result.exact, result.repaired, result.rejected, result.missing
+
+
+def _mean(scores: Sequence[float | None]) -> str:
+    known = [score for score in scores if score is not None]
+    return _shown(fmean(known) if known else None)
 
 
 def _shown(f1: float | None) -> str:

@@ -117,8 +117,9 @@ def _files(folder: Path) -> Iterator[tuple[Path, str]]:
         raise InputError(f"There is no folder {folder}. Check the path of the recordings.")
     for path in folder.glob("*/*"):
         suffix = next((end for end in SUFFIXES if path.name.endswith(end)), None)
-        if suffix and path.is_file():
-            yield path, path.name.removesuffix(suffix)
+        language = path.name.removesuffix(suffix or "")
+        if suffix and language != UNPARSED and path.is_file():
+            yield path, language
 
 
 def _lines(path: Path) -> Iterator[tuple[int, str]]:

@@ -127,20 +127,23 @@ class _Search:
     def places(self, words: str) -> list[list[Place]]:
         """Places of ``words``, one list per way of looking, the strictest first."""
         ways = list(self._ways(words.strip()))
-        whole_words = [[p for p in places if self._is_whole_words(p)] for places in ways]
-        if any(whole_words):
-            return whole_words
-        return ways[:2]
+        whole_words = [self._whole_words(places) for places in ways]
+        if not any(whole_words):
+            wanted = normalise(words, fold_case=True, words_only=True).value.strip()
+            whole_words = [self._whole_words(self._words_only.find(wanted))]
+        return whole_words if any(whole_words) else ways[:2]
 
     def _ways(self, words: str) -> Iterator[list[Place]]:
         yield list(self._verbatim.find(words))
         yield list(self._normal.find(normalise(words).value))
         yield list(self._folded.find(normalise(words, fold_case=True).value))
-        wanted = normalise(words, fold_case=True, words_only=True).value.strip()
-        yield list(self._words_only.find(wanted))
 
-    def _is_whole_words(self, place: Place) -> bool:
-        return place[0] in self._word_starts and place[1] in self._word_ends
+    def _whole_words(self, places: Iterable[Place]) -> list[Place]:
+        return [
+            (start, end)
+            for start, end in places
+            if start in self._word_starts and end in self._word_ends
+        ]
 
     @cached_property
     def _verbatim(self) -> NormalText:

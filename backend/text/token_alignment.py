@@ -17,7 +17,9 @@ from functools import cached_property
 from backend.text.normalise import normalise
 
 MOST_CELLS = 250_000
-"""Size of the table for the differing middle parts: seconds of work, and no real answer is near."""
+MOST_LETTER_PAIRS = 10_000_000
+"""Pairs of tokens, and of letters in them, between the differing middle parts: a second of work,
+and ten times what a long sentence needs where nothing in it is equal."""
 
 MOST_PIECES = 8
 LEAST_LIKENESS = 0.6
@@ -74,7 +76,7 @@ def align_sequences(given: Sequence[str], source: Sequence[str]) -> list[Link] |
     """Links between given tokens and the text's, in order, at the least cost.
 
     Equal ends are linked first, which costs nothing and cannot be bettered. ``None`` where what
-    is left is too much to compare (more than ``MOST_CELLS`` pairs).
+    is left is too much to compare.
     """
     ours, theirs = _words(given), _words(source)
     head = _common(ours, theirs)
@@ -82,6 +84,8 @@ def align_sequences(given: Sequence[str], source: Sequence[str]) -> list[Link] |
     middle = ours[head : len(ours) - tail]
     target = theirs[head : len(theirs) - tail]
     if len(middle) * len(target) > MOST_CELLS:
+        return None
+    if _letters(middle) * _letters(target) > MOST_LETTER_PAIRS:
         return None
     same = [(at, at) for at in range(head)]
     ends = [(len(ours) - back, len(theirs) - back) for back in range(tail, 0, -1)]
@@ -100,6 +104,11 @@ def _is_quotation_mark(normal: str) -> bool:
 def _words(tokens: Sequence[str]) -> list[_Word]:
     known: dict[str, _Word] = {}
     return [known.get(token) or known.setdefault(token, _Word(token)) for token in tokens]
+
+
+def _letters(words: Sequence[_Word]) -> int:
+    """How many letters can be compared; those of words that are too long never are."""
+    return sum(len(word.text) for word in words if len(word.text) <= LONGEST_ALTERED)
 
 
 def _common(ours: Sequence[_Word], theirs: Sequence[_Word]) -> int:

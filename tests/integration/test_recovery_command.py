@@ -46,6 +46,7 @@ def test_results_are_written_and_shown(recordings, tmp_path):
     assert one["reasons"] == {"xx.jsonl, line 2: not a JSON object": 1}
     assert (two["f1_before"], two["f1_after"]) == (66.67, 100.0)
     assert "two" in result.output
+    assert result.output.split("all, mean F1")[1].split()[:5] == ["7", "2", "3", "2", "0"]
 
 
 def test_labels_can_be_given(recordings, tmp_path):
