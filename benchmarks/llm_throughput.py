@@ -13,6 +13,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from harness import Arm, compare, report
 from pydantic import SecretStr
 
 from backend.bulk.annotation import account_of, annotate_items
@@ -22,7 +23,6 @@ from backend.domain import LabelScheme, Outcome, Task
 from backend.services import Services
 from backend.settings import LlmSettings, Settings, StoreSettings
 from backend.testing.scripted_process import ScriptedLlmProcess
-from harness import Arm, compare, report
 
 SCHEME = LabelScheme(("PER", "ORG", "LOC", "DATE"))
 CONCURRENCY = 32
@@ -65,6 +65,7 @@ class Run:
             openai_api_key=SecretStr(self._server.api_key),
             openai_base_url=self._server.openai_url,
             concurrency=self._concurrency,
+            sentences_per_call=1,
         )
         return Settings(store=StoreSettings(data_dir=folder), llm=llm)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict
+from dataclasses import asdict, fields
 
 from backend.llm.chat import ChatClient, ChatRequest, Completion, Stop
 
@@ -18,7 +18,8 @@ def answer_key(client: ChatClient, prompt_version: str, request: ChatRequest) ->
 
     The request holds labels, guidelines, language and text.
     """
-    shaping = [client.provider, client.model, prompt_version, asdict(request)]
+    asked = {part.name: getattr(request, part.name) for part in fields(request)}
+    shaping = [client.provider, client.model, prompt_version, asked]
     return hashlib.sha256(json.dumps(shaping, sort_keys=True).encode("ascii")).hexdigest()
 
 

@@ -8,7 +8,7 @@ takes its lock at once (``BEGIN IMMEDIATE``), so that two writers wait instead o
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -51,7 +51,7 @@ class Database:
         if self.is_sqlite:
             event.listen(self._engine, "connect", _set_pragmas)
             event.listen(self._engine, "begin", _begin)
-        self._together = GroupCommit(self.write)
+        self._together = GroupCommit(self._writing_connection)
 
     def _connect_args(self) -> dict[str, Any]:
         return {"timeout": BUSY_SECONDS, "check_same_thread": False} if self.is_sqlite else {}
@@ -69,21 +69,25 @@ class Database:
             yield session
             session.commit()
 
-    def write_together(self, work: Callable[[Session], T]) -> T:
+    def write_together(self, work: Callable[[Connection], T]) -> T:
         """Do a short write in a transaction that other threads may share; see ``GroupCommit``."""
         return self._together.run(work)
 
     @contextmanager
+    def connection(self, *, writes: bool = False) -> Iterator[Connection]:
+        """Open a transaction without a session around it, for statements that run very often."""
+        engine = self._engine.execution_options(harambee_writes=writes)
+        with teaching_errors(), engine.begin() as connection:
+            yield connection
+
+    def _writing_connection(self) -> AbstractContextManager[Connection]:
+        return self.connection(writes=True)
+
+    @contextmanager
     def _session(self, *, writes: bool) -> Iterator[Session]:
         engine = self._engine.execution_options(harambee_writes=writes)
-        try:
-            with Session(engine, expire_on_commit=False) as session:
-                yield session
-        except DBAPIError as error:
-            raise StoreError(
-                f"The database did not take the request ({_reason(error)}). Check that it runs, "
-                "that its disk has room and that it is not locked by another program."
-            ) from error
+        with teaching_errors(), Session(engine, expire_on_commit=False) as session:
+            yield session
 
     def migrate(self) -> None:
         """Bring the schema to the newest version; safe when several processes start at once."""
@@ -104,6 +108,18 @@ class Database:
     def close(self) -> None:
         """Give all connections back."""
         self._engine.dispose()
+
+
+@contextmanager
+def teaching_errors() -> Iterator[None]:
+    """Say what to do about a database that fails."""
+    try:
+        yield
+    except DBAPIError as error:
+        raise StoreError(
+            f"The database did not take the request ({_reason(error)}). Check that it runs, "
+            "that its disk has room and that it is not locked by another program."
+        ) from error
 
 
 def _reason(error: SQLAlchemyError) -> str:

@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager
 from threading import Lock
 from typing import Generic, TypeVar
 
-from sqlalchemy.orm import Session
+from sqlalchemy import Connection
 
 T = TypeVar("T")
 
@@ -20,7 +20,7 @@ T = TypeVar("T")
 class _Write(Generic[T]):
     """One thread's write, and what it came to."""
 
-    def __init__(self, work: Callable[[Session], T]) -> None:
+    def __init__(self, work: Callable[[Connection], T]) -> None:
         self.work = work
         self.done = False
         self.error: BaseException | None = None
@@ -35,13 +35,13 @@ class _Write(Generic[T]):
 class GroupCommit:
     """Shares the transactions that ``write`` opens between threads."""
 
-    def __init__(self, write: Callable[[], AbstractContextManager[Session]]) -> None:
+    def __init__(self, write: Callable[[], AbstractContextManager[Connection]]) -> None:
         self._write = write
         self._waiting: list[_Write[object]] = []
         self._queue = Lock()
         self._turn = Lock()
 
-    def run(self, work: Callable[[Session], T]) -> T:
+    def run(self, work: Callable[[Connection], T]) -> T:
         """The result of ``work``, committed when this returns.
 
         ``work`` may run more than once: where a shared transaction fails, each write is tried
@@ -59,8 +59,8 @@ class GroupCommit:
 
     def _commit(self, group: list[_Write[object]]) -> None:
         try:
-            with self._write() as session:
-                results = [write.work(session) for write in group]
+            with self._write() as connection:
+                results = [write.work(connection) for write in group]
         except Exception as error:
             if len(group) > 1:
                 for write in group:

@@ -7,20 +7,19 @@ together never take more than there is.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import ROUND_UP, Decimal
 from typing import Any
 
-from sqlalchemy import Executable, bindparam, func, insert, select, update
+from sqlalchemy import Connection, Executable, Table, bindparam, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.orm import Session
 
 from backend.domain import PaidCall, PriceTag, Usage
 from backend.errors import BudgetExceededError, StoreError
 from backend.store.database import Database
-from backend.store.rows import chunks, upsert
+from backend.store.rows import chunks
 from backend.store.schema import Base, BudgetRow, CachedAnswerRow, LedgerRow
 
 NANO = Decimal(10) ** 9
@@ -31,6 +30,16 @@ _BUDGETS = Base.metadata.tables[BudgetRow.__tablename__]
 _ANSWERS = Base.metadata.tables[CachedAnswerRow.__tablename__]
 _LEDGER = Base.metadata.tables[LedgerRow.__tablename__]
 
+
+def insert_new(table: Table) -> Mapping[str, Executable]:
+    """Insert rows except those whose keys are taken, by the name of the SQL dialect."""
+    return {
+        "sqlite": sqlite.insert(table).on_conflict_do_nothing(),
+        "postgresql": postgresql.insert(table).on_conflict_do_nothing(),
+    }
+
+
+NEW_BUDGETS = insert_new(_BUDGETS)
 HOLD_BUDGETS = (
     select(_BUDGETS.c.key, _BUDGETS.c.committed_nanousd)
     .where(_BUDGETS.c.key.in_(bindparam("names", expanding=True)))
@@ -51,10 +60,7 @@ HOLD_ENTRY = (
 FIND_ANSWERS = select(_ANSWERS.c.key, _ANSWERS.c.answer).where(
     _ANSWERS.c.key.in_(bindparam("keys", expanding=True))
 )
-KEEP_FIRST: Mapping[str, Executable] = {
-    "sqlite": sqlite.insert(_ANSWERS).on_conflict_do_nothing(),
-    "postgresql": postgresql.insert(_ANSWERS).on_conflict_do_nothing(),
-}
+NEW_ANSWERS = insert_new(_ANSWERS)
 CLOSE_ENTRY = update(_LEDGER).where(_LEDGER.c.id == bindparam("entry"))
 
 
@@ -124,9 +130,9 @@ class SqlLedger:
         now = datetime.now(UTC)
         caps = list(self._caps(call, now))
 
-        def work(session: Session) -> int | Cap:
-            exceeded = _take(session, caps, amount)
-            return exceeded or _write_down(session, call, caps, amount, now)
+        def work(sql: Connection) -> int | Cap:
+            exceeded = _take(sql, caps, amount)
+            return exceeded or _write_down(sql, call, caps, amount, now)
 
         entry = self._database.write_together(work)
         if isinstance(entry, Cap):
@@ -157,17 +163,16 @@ class SqlLedger:
             }
         if cost is not None:
             values["cost_nanousd"] = nano_usd(cost)
-        self._database.write_together(lambda session: _settle(session, entry, values))
+        self._database.write_together(lambda sql: _settle(sql, entry, values))
 
 
-def _take(session: Session, caps: Iterable[Cap], amount: int) -> Cap | None:
+def _take(sql: Connection, caps: Iterable[Cap], amount: int) -> Cap | None:
     """Take an amount from all budgets, or from none and say which one refused."""
     limits = {cap.key: cap for cap in caps}
     names = {"names": list(limits)}
-    sql = session.connection()
     committed = {row.key: row.committed_nanousd for row in sql.execute(HOLD_BUDGETS, names)}
     if missing := sorted(limits.keys() - committed.keys()):
-        upsert(session, BudgetRow, [{"key": key} for key in missing], ["key"])
+        sql.execute(NEW_BUDGETS[sql.dialect.name], [{"key": key} for key in missing])
         committed = {row.key: row.committed_nanousd for row in sql.execute(HOLD_BUDGETS, names)}
     for key, cap in limits.items():
         if cap.limit_nanousd is not None and committed[key] + amount > cap.limit_nanousd:
@@ -177,7 +182,7 @@ def _take(session: Session, caps: Iterable[Cap], amount: int) -> Cap | None:
 
 
 def _write_down(
-    session: Session, call: PaidCall, caps: Iterable[Cap], amount: int, now: datetime
+    sql: Connection, call: PaidCall, caps: Iterable[Cap], amount: int, now: datetime
 ) -> int:
     entry = {
         "project_id": call.project_id,
@@ -192,12 +197,11 @@ def _write_down(
         "price": _price_to_json(call.price) if call.price else None,
         "budgets": [cap.key for cap in caps],
     }
-    number: int = session.connection().execute(NEW_ENTRY, entry).scalar_one()
+    number: int = sql.execute(NEW_ENTRY, entry).scalar_one()
     return number
 
 
-def _settle(session: Session, entry: int, values: Mapping[str, Any]) -> None:
-    sql = session.connection()
+def _settle(sql: Connection, entry: int, values: Mapping[str, Any]) -> None:
     row = sql.execute(HOLD_ENTRY, {"entry": entry}).one_or_none()
     if row is None:
         raise StoreError(f"The ledger has no entry {entry}. Was it restored from a backup?")
@@ -218,12 +222,6 @@ def _price_to_json(price: PriceTag) -> dict[str, Any]:
     }
 
 
-def _insert_new(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Insert answers, except those whose keys are taken."""
-    sql = session.connection()
-    sql.execute(KEEP_FIRST[sql.dialect.name], rows)
-
-
 class SqlAnswerCache:
     """:class:`backend.protocols.AnswerCache` in the store."""
 
@@ -236,8 +234,8 @@ class SqlAnswerCache:
 
     def get_many(self, keys: Collection[str]) -> dict[str, str]:
         """See :meth:`backend.protocols.AnswerCache.get_many`."""
-        with self._database.read() as session:
-            rows = session.connection().execute(FIND_ANSWERS, {"keys": list(keys)})
+        with self._database.connection() as sql:
+            rows = sql.execute(FIND_ANSWERS, {"keys": list(keys)})
             return {row.key: row.answer for row in rows}
 
     def put(self, key: str, answer: str) -> None:
@@ -250,7 +248,9 @@ class SqlAnswerCache:
             return
         now = datetime.now(UTC)
         rows = [{"key": k, "answer": answer, "created_at": now} for k, answer in answers.items()]
-        self._database.write_together(lambda session: _insert_new(session, rows))
+        self._database.write_together(
+            lambda sql: sql.execute(NEW_ANSWERS[sql.dialect.name], rows).rowcount
+        )
 
     def put_all(self, answers: Iterable[tuple[str, str]]) -> int:
         """Keep the answers of a recording; returns how many were not known."""

@@ -29,7 +29,7 @@ def capitalised(text: str) -> Sequence[Mention]:
 
 
 class ScriptedLlmProcess:
-    """A :class:`~backend.testing.scripted_llm.ScriptedLlm` next door. ``brain`` must be picklable."""
+    """A :class:`~backend.testing.scripted_llm.ScriptedLlm` next door; ``brain`` is picklable."""
 
     def __init__(self, brain: Brain = capitalised, *, seconds: float = 0) -> None:
         context = multiprocessing.get_context("spawn")
