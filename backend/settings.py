@@ -92,7 +92,7 @@ class LlmSettings(Section):
     timeout_seconds: float = Field(60.0, gt=0)
     deadline_seconds: float = Field(120.0, gt=0)
     max_attempts: int = Field(4, ge=1)
-    max_output_tokens: int = Field(1000, ge=16)
+    max_output_tokens: int = Field(2000, ge=16)
     price_usd_per_million: tuple[float, float] | None = None
     fallback_model: str | None = None
     fallback_price_usd_per_million: tuple[float, float] | None = None

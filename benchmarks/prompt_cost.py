@@ -19,9 +19,9 @@ import os
 import statistics
 import sys
 from base64 import b64encode
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import takewhile
+from itertools import islice, takewhile
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,13 @@ from matplotlib import colormaps
 from matplotlib.figure import Figure
 from splintr import Tokenizer
 
-from backend.domain import LabelScheme, Span, Task
+from backend.domain import Example, LabelScheme, Span, Task
+from backend.llm.demonstrations import (
+    Demonstrations,
+    NearestDemonstrations,
+    NoDemonstrations,
+    StaticDemonstrations,
+)
 from backend.llm.grouping import grouped
 from backend.llm.guidelines import find_guidelines
 from backend.llm.paper_prompt import PaperPrompt
@@ -39,6 +45,7 @@ from backend.llm.readings import token_offsets
 from backend.settings import LlmSettings
 from backend.testing.scripted_prompts import read_prompt
 from backend.text.bio import from_bio
+from backend.text.conll import read_conll, to_text
 from backend.text.spans import Mention
 
 CL100K_SHA256 = "223921b76ee99bde995b7ff738513eef100fb51d18c93597a113bcffe865b2a7"
@@ -67,6 +74,8 @@ SCHEME = LabelScheme(
 )
 GUIDELINES = "per-org-loc-date-v1"
 GROUPS = (1, 2, 5, 10, 20)
+EXAMPLES = 4
+LABELLED = 500
 PICTURE = Path(__file__).parents[1] / "docs" / "images" / "prompt-cost.png"
 
 
@@ -118,16 +127,29 @@ class Counter:
         return len(self._tokenizer.encode_ordinary(text))
 
 
-def cost_of(prompt: Prompt, sentences: Sequence[Sentence], language: str, together: int) -> Cost:
-    """What the sample costs when so many sentences share a call, by the sentence."""
-    brief = Brief(SCHEME, find_guidelines(GUIDELINES))
+@dataclass(frozen=True)
+class Way:
+    """A way of asking: the prompt, how many sentences a call, and what examples go with them."""
+
+    prompt: Prompt
+    together: int
+    choose: Callable[[Sequence[Example]], Demonstrations] = lambda _: NoDemonstrations()
+
+
+def cost_of(
+    way: Way, sentences: Sequence[Sentence], language: str, labelled: Sequence[Example]
+) -> Cost:
+    """What the sample costs, by the sentence."""
+    prompt, guidelines = way.prompt, find_guidelines(GUIDELINES)
+    examples = way.choose(labelled)
     known = {sentence.text: sentence for sentence in sentences}
     tasks = [Task(str(at), sentence.text, language) for at, sentence in enumerate(sentences)]
     usd = cached = 0.0
     tokens_in = tokens_out = 0
     before = ""
-    for group in grouped(tasks, min(together, prompt.most_texts)):
-        asked = prompt.question(group, brief)
+    for group in grouped(tasks, min(way.together, prompt.most_texts)):
+        shown = examples.examples_for(group[0].text)
+        asked = prompt.question(group, Brief(SCHEME, guidelines, shown, examples.fixed))
         whole = f"{asked.system}\n{asked.user}"
         answer = answer_to(whole, known)
         schema = 0 if isinstance(prompt, PaperPrompt) else COUNT(json.dumps(asked.schema))
@@ -161,6 +183,14 @@ def samples(folder: Path) -> Iterator[tuple[str, list[Sentence]]]:
     for path in sorted((folder / "llm_responses" / "gpt-4-turbo").glob("*.jsonl.gz")):
         with gzip.open(path, "rt", encoding="utf-8") as lines:
             yield path.name.partition(".")[0], [sentence(json.loads(line)) for line in lines]
+
+
+def accepted_labels(folder: Path, language: str, sample: Sequence[Sentence]) -> list[Example]:
+    """Labels that a team may have by then: the first of the training part, without the sample."""
+    asked = {sentence.text for sentence in sample}
+    corpus = islice(read_conll(folder / "masakhaner2" / language / "train.txt.gz"), LABELLED)
+    texts = map(to_text, corpus)
+    return [Example("", text, spans) for text, spans in texts if text not in asked]
 
 
 def sentence(record: dict[str, Any]) -> Sentence:
@@ -209,20 +239,27 @@ def main() -> None:
         return
     templates = folder / "prompts" / "templates.json"
     default = LlmSettings()
-    prompts = {
-        "paper, one sentence": (PaperPrompt("paper-single", templates), 1),
-        "paper, two sentences": (PaperPrompt("paper-batch2", templates), 2),
+    prompt = Prompt(default.prompt)
+    ways = {
+        "paper, one sentence": Way(PaperPrompt("paper-single", templates), 1),
+        "paper, two sentences": Way(PaperPrompt("paper-batch2", templates), 2),
     }
-    prompts |= {
-        f"{default.prompt}, {size} a call": (Prompt(default.prompt), size) for size in GROUPS
+    ways |= {f"{prompt.name}, {size} a call": Way(prompt, size) for size in GROUPS}
+    with_examples = {
+        f"10 a call, {EXAMPLES} examples": Way(
+            prompt, 10, lambda labelled: StaticDemonstrations(labelled, EXAMPLES)
+        ),
+        f"1 a call, {EXAMPLES} nearest": Way(
+            prompt, 1, lambda labelled: NearestDemonstrations(labelled, EXAMPLES)
+        ),
     }
-    costs = {
-        language: {
-            arm: cost_of(prompt, sentences, language, size)
-            for arm, (prompt, size) in prompts.items()
+    costs: dict[str, dict[str, Cost]] = {}
+    for language, sentences in samples(folder):
+        labelled = accepted_labels(folder, language, sentences)
+        costs[language] = {
+            arm: cost_of(way, sentences, language, labelled)
+            for arm, way in (ways | with_examples).items()
         }
-        for language, sentences in samples(folder)
-    }
     chosen = f"{default.prompt}, {default.sentences_per_call} a call"
     print(f"{'':6}{'prompt':28}{'in':>8}{'out':>8}{'USD':>10}{'cached':>10}{'batch API':>11}")
     for language, by_arm in costs.items():
@@ -231,7 +268,7 @@ def main() -> None:
                 f"{language:6}{arm:28}{cost.input_tokens:8.0f}{cost.output_tokens:8.0f}"
                 f"{cost.usd:10.5f}{cost.cached:10.5f}{cost.usd * BATCH_SHARE:11.5f}"
             )
-    draw(costs, chosen)
+    draw({name: {arm: by_arm[arm] for arm in ways} for name, by_arm in costs.items()}, chosen)
 
     def mean(arm: str, price: str = "usd") -> float:
         return statistics.fmean(getattr(by_arm[arm], price) for by_arm in costs.values())
@@ -253,6 +290,7 @@ def main() -> None:
         least=min(ratios.values()),
         with_caching=round(mean(paper, "cached") / mean(chosen, "cached"), 2),
         batch_api_usd=round(mean(chosen) * BATCH_SHARE, 6),
+        with_examples={arm: round(mean(arm), 6) for arm in with_examples},
         by_group={size: round(mean(f"{default.prompt}, {size} a call"), 6) for size in GROUPS},
     )
 
