@@ -21,6 +21,9 @@ _ONE_STRING = re.compile(
     rf"\(?[\"']?(?P<token>[^\n]{{1,200}}?)[\"']?(?:\s*(?:,|:|/|\||->)\s*|\s+)"
     rf"[\"']?(?P<label>{TAG.pattern})[\"']?\)?"
 )
+_TAGGED_WORD = re.compile(
+    r"(?<!\S)(?P<token>\S{1,200}?)(?:\s*[/|:,]\s*|\s+)(?P<label>O|[BIESLU]-\w{1,50})(?=[\s,;]|\Z)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,11 @@ class LabelledToken:
     label: str | None
     as_asked: bool = True
     follows: bool = False
+
+
+def tagged_words(raw: str) -> list[list[str]]:
+    """Pairs in a text without any JSON: "Ada/B-PER saw/O", or a line for each token as in CoNLL."""
+    return [[found["token"], found["label"]] for found in _TAGGED_WORD.finditer(raw)]
 
 
 def labelled_tokens(items: Sequence[Any], source: Sequence[str]) -> list[LabelledToken]:

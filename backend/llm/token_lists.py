@@ -16,7 +16,7 @@ from typing import Any
 from backend.domain import LabelScheme
 from backend.llm.json_repair import lenient_lists
 from backend.llm.parsing import LONGEST_ANSWER, SHOWN, InvalidAnswer, json_values
-from backend.llm.token_items import DEEPEST, LabelledToken, labelled_tokens
+from backend.llm.token_items import DEEPEST, LabelledToken, labelled_tokens, tagged_words
 from backend.llm.token_labels import Labelling, Repair, TokenLabels
 from backend.text.bio import OUTSIDE
 from backend.text.token_alignment import Link, align_sequences
@@ -50,6 +50,8 @@ def parse_token_lists(raw: str) -> TokenLists | InvalidAnswer:
     mended = lenient_lists(raw)
     # Sound JSON inside prose or a fence is read as JSON, unless more can be made of the whole.
     best = sound if _pairs_in(sound) >= _pairs_in(mended) else mended
+    if not best and (words := tagged_words(raw)):
+        best = [words]
     if not best:
         return InvalidAnswer(f"no list of tokens in the answer, which begins: {raw[:SHOWN]!r}")
     return TokenLists(tuple(best), mended=True)

@@ -92,6 +92,12 @@ class TestBrokenJson:
         assert labels.repairs[Repair.SYNTAX] == 1
         assert Repair.MISSING not in labels.repairs
 
+    @pytest.mark.parametrize("between", [" ", "\t", "/", ": "])
+    @pytest.mark.parametrize("after", ["\n", " ", ", "])
+    def test_words_and_tags_without_any_json_are_read(self, between, after):
+        (labels,) = read("Here:\n" + after.join(f"{token}{between}{tag}" for token, tag in PAIRS))
+        assert list(labels.tags) == TAGS
+
     def test_an_answer_that_was_cut_off_keeps_what_it_has(self):
         raw = json.dumps(PAIRS)
         (labels,) = read(raw[: raw.index('"Lagos"') + 12])
