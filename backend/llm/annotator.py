@@ -17,7 +17,7 @@ from backend.domain import (
     Suggestion,
     Task,
 )
-from backend.llm.answers import answer_to, speaks_of
+from backend.llm.answers import answer_to, confused_texts
 from backend.llm.cache import answer_key, from_stored, to_stored
 from backend.llm.chat import ChatRequest, Completion, Failure, Stop
 from backend.llm.demonstrations import Demonstrations, NoDemonstrations
@@ -220,6 +220,7 @@ class LlmAnnotator:
         """
         if reply.stop not in {Stop.COMPLETE, Stop.TRUNCATED}:
             return {}
+        texts = {question.key: question.task.text for question in questions}
         useful: dict[str, Completion] = {}
         mixed_up: set[str] = set()
         for position, text in self._prompt.parts(reply.text, len(questions)).items():
@@ -228,9 +229,7 @@ class LlmAnnotator:
             answer = self._answer(task, part, scheme)
             if answer.suggestion is not None:
                 useful[key] = part
-            for other in questions:
-                if other.key != key and speaks_of(other.task, answer, task, scheme):
-                    mixed_up |= {key, other.key}
+            mixed_up |= confused_texts(answer, key, texts, scheme)
         return {key: part for key, part in useful.items() if key not in mixed_up}
 
     def _alone(self, task: Task, shared: Pass) -> Question:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from itertools import islice
+
 from backend.domain import Answer, LabelScheme, Outcome, Source, Suggestion, Task
 from backend.llm.chat import Completion, Failure, Stop
 from backend.llm.parsing import InvalidAnswer
@@ -16,6 +19,9 @@ NO_ANSWER = {
     Stop.REFUSED: (Outcome.REFUSED, "the model refused to answer"),
     Stop.FILTERED: (Outcome.FILTERED, "the provider's content filter withheld the answer"),
 }
+
+MOST_STRANGERS = 20
+"""Mentions that are looked for in other texts, so that an answer full of nonsense takes no time."""
 
 
 def answer_to(
@@ -66,10 +72,17 @@ def confidence_in(reading: Reading) -> float:
     return min(max(stated * min(scores, default=1.0) * usable, 0.0), 1.0)
 
 
-def speaks_of(other: Task, answer: Answer, task: Task, scheme: LabelScheme) -> bool:
-    """Whether an answer to ``task`` names something that only stands in the ``other`` one."""
-    named = [Mention(item.mention, item.label) for item in answer.rejected]
-    return any(
-        align(other.text, [mention], scheme).spans and not align(task.text, [mention], scheme).spans
-        for mention in named
-    )
+def confused_texts(
+    answer: Answer, own: str, texts: Mapping[str, str], scheme: LabelScheme
+) -> set[str]:
+    """The keys of texts that an answer mixes up, its ``own`` one among them; none if it does not.
+
+    It does so if something that it names stands in another of the texts and not in its own.
+    """
+    named = dict.fromkeys((item.mention, item.label) for item in answer.rejected)
+    mentions = [Mention(words, label) for words, label in islice(named, MOST_STRANGERS)]
+    strangers = [m for m in mentions if not align(texts[own], [m], scheme).spans]
+    if not strangers:
+        return set()
+    others = {key for key, text in texts.items() if align(text, strangers, scheme).spans}
+    return others | {own} if others else set()

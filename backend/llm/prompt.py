@@ -27,7 +27,7 @@ from backend.llm.readings import Reading
 
 PROMPTS = Path(__file__).parent / "prompts"
 
-LANGUAGE = re.compile(r"[\w ()'’-]{1,60}")
+LANGUAGE = re.compile(r"[\w ()'’-]{1,40}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,14 +52,13 @@ def repeat_first(answer: str) -> str:
 
 def mix_up(answer: str) -> str:
     """The answer to several texts with the numbers of the first two exchanged."""
-    return _changed(
-        answer,
-        lambda items: [items[0] | {"i": 2}, items[1] | {"i": 1}, *items[2:]],
-    )
+    return _changed(answer, lambda items: [items[0] | {"i": 2}, items[1] | {"i": 1}, *items[2:]])
 
 
 def _changed(answer: str, change: Callable[[list[Any]], list[Any]]) -> str:
-    return in_json({"s": change(json.loads(answer)["s"])})
+    """The answer with other numbered parts; unchanged where there are not several."""
+    items = json.loads(answer).get("s", [])
+    return in_json({"s": change(items)}) if len(items) > 1 else answer
 
 
 def _one_list(said: Said) -> str:

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backend.domain import Answer, LabelScheme, Outcome, Source, SourceKind, Span, Task
-from backend.llm.answers import answer_to
+from backend.llm.answers import answer_to, confused_texts
 from backend.llm.chat import Completion, Failure, Stop
 
 SCHEME = LabelScheme(("PER", "LOC"))
@@ -63,6 +63,23 @@ def test_a_failed_call_keeps_its_outcome_and_reason():
     assert answer_to(TASK, SCHEME, failure, SOURCE) == Answer(
         "7", Outcome.UNREACHABLE, detail="no answer"
     )
+
+
+TEXTS = {"own": "Ada saw Lagos", "second": "Obi left Abuja", "third": "Ada saw Kano"}
+
+
+class TestConfusedTexts:
+    def confused(self, *entities: object) -> set[str]:
+        return confused_texts(answer(*entities), "own", TEXTS, SCHEME)
+
+    def test_a_mention_of_another_text_confuses_the_two(self):
+        assert self.confused(entity("Lagos"), entity("Abuja")) == {"own", "second"}
+
+    def test_a_mention_that_both_texts_hold_confuses_nothing(self):
+        assert self.confused(entity("Ada", "PER"), entity("Ada", "PER")) == set()
+
+    def test_a_mention_of_no_text_confuses_nothing(self):
+        assert self.confused(entity("Lagos"), entity("Jos")) == set()
 
 
 class TestConfidence:
