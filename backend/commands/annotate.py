@@ -77,6 +77,10 @@ def annotate(  # noqa: PLR0913, PLR0917 - one parameter per option
         write_whole(out, form, results, scheme)
         summary = summary_of(results)
         console.print(_table(summary))
+        console.print(
+            f"{summary.spans} spans, {summary.repaired} of them repaired; "
+            f"{summary.rejected} mentions rejected."
+        )
         total = committed_on(services.database, account)
         console.print(
             f"Spent ${total - before:.4f} now, and ${total:.4f} of "
@@ -124,8 +128,4 @@ def _table(summary: Summary) -> Table:
     table.add_column("texts", justify="right")
     for outcome, count in summary.outcomes.most_common():
         table.add_row(outcome.value, str(count))
-    table.caption = (
-        f"{summary.spans} spans, {summary.repaired} of them repaired; "
-        f"{summary.rejected} mentions rejected"
-    )
     return table

@@ -22,8 +22,6 @@ from backend.store.charges import charges
 
 app = typer.Typer(help="What the LLM has cost.", no_args_is_help=True)
 
-TEXT_COLUMNS = 1
-
 
 class ReportFormat(enum.StrEnum):
     """How a report is written."""
@@ -61,9 +59,9 @@ def report(
 
 def _print_table(lines: Sequence[CostLine], by: Grouping) -> None:
     table = Table(title="LLM cost in US dollars", box=SIMPLE)
-    for number, column in enumerate(COLUMNS):
-        heading = by.value if column == "name" else column.replace("_", " ")
-        table.add_column(heading, justify="right" if number >= TEXT_COLUMNS else "left")
+    table.add_column(by.value, no_wrap=True)
+    for heading in ("attempts", "tasks", "input", "cached", "output", "usd", "unsettled"):
+        table.add_column(heading, justify="right")
     for line in lines:
         if line.name == TOTAL:
             table.add_section()

@@ -35,6 +35,7 @@ from backend.testing.scripted_wire import (
 )
 
 BYTES_PER_TOKEN = 3
+SECONDS_PER_BYTE = 0.05
 
 
 class Fault(enum.StrEnum):
@@ -49,6 +50,7 @@ class Fault(enum.StrEnum):
     PROMPT_FILTERED = "400 by the content filter"
     REDIRECT = "307 to another address"
     HANG = "no answer at all"
+    TRICKLE = "one byte at a time"
     CUT = "half a body"
     REFUSAL = "the model refuses"
     FILTERED = "the content filter withholds the answer"
@@ -240,7 +242,10 @@ class _Handler(BaseHTTPRequestHandler):
         if fault is Fault.NO_CHOICES:
             body = {key: None if key in {"choices", "content"} else body[key] for key in body}
         whole = json.dumps(body).encode()
-        self._send(200, whole, cut=fault is Fault.CUT)
+        if fault is Fault.TRICKLE:
+            self._trickle(whole)
+        else:
+            self._send(200, whole, cut=fault is Fault.CUT)
 
     def _send_json(self, status: int, body: Any, headers: dict[str, str] | None = None) -> None:
         self._send(status, json.dumps(body).encode(), headers=headers)
@@ -261,6 +266,19 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body[: len(body) // 2] if cut else body)
         self.close_connection = cut
+
+    def _trickle(self, body: bytes) -> None:
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.close_connection = True
+        for position in range(len(body)):
+            if self.server.llm.stopping.wait(SECONDS_PER_BYTE):
+                return
+            try:
+                self.wfile.write(body[position : position + 1])
+            except ConnectionError:
+                return
 
     def log_message(self, format: str, *args: Any) -> None:
         """Say nothing: this server runs inside tests and the demo."""

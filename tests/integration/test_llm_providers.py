@@ -81,6 +81,13 @@ def test_a_call_that_hangs_ends_at_the_timeout_and_may_have_been_billed(provider
     assert len(provider.server.calls) == 1
 
 
+def test_an_answer_that_trickles_in_ends_at_the_timeout_too(provider: Provider):
+    provider.server.fail_next(Fault.TRICKLE)
+    reply = provider.ask(timeout=0.5)
+    assert isinstance(reply, Failure)
+    assert (reply.outcome, reply.usage) == (Outcome.UNREACHABLE, UNKNOWN)
+
+
 def test_a_server_that_is_not_there_bills_nothing(provider: Provider):
     client = provider.client()
     provider.server.__exit__(None, None, None)
