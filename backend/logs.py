@@ -27,8 +27,13 @@ def configure_logging(level: str) -> None:
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(level)),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=_to_standard_error,
     )
     logging.basicConfig(level=level, stream=sys.stderr)
     for name in NOISY:
         logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def _to_standard_error(*_: object) -> structlog.PrintLogger:
+    """Asked for at each event: tests and servers exchange the stream."""
+    return structlog.PrintLogger(sys.stderr)
