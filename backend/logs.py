@@ -27,13 +27,8 @@ def configure_logging(level: str) -> None:
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(level)),
-        logger_factory=_to_standard_error,
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
     logging.basicConfig(level=level, stream=sys.stderr)
     for name in NOISY:
         logging.getLogger(name).setLevel(logging.WARNING)
-
-
-def _to_standard_error(*_: object) -> structlog.PrintLogger:
-    """Asked for at each event: tests and servers exchange the stream."""
-    return structlog.PrintLogger(sys.stderr)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import hypothesis
 import pytest
+import structlog
 
 from backend.settings import ECOSYSTEM_NAMES
 
@@ -38,3 +39,10 @@ def research_data() -> Path:
     if not folder or not Path(folder).is_dir():
         pytest.skip(f"needs research data that is not shipped: set {DATA_VARIABLE} to its folder")
     return Path(folder)
+
+
+@pytest.fixture(autouse=True)
+def _logs_go_where_they_went_before() -> Iterator[None]:
+    """A command that a test runs sets logging up for its own output, which is closed afterwards."""
+    yield
+    structlog.reset_defaults()
