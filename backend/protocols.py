@@ -194,6 +194,35 @@ class AnswerCache(Protocol):
         """Keep several, all of them or none."""
 
 
+@dataclass(frozen=True, slots=True)
+class OpenBatch:
+    """A batch of paid calls that is under way.
+
+    ``id`` is our own, ``provider_id`` is ``None`` while nobody knows whether it was submitted;
+    ``entries`` are its calls' numbers in the ledger, by the digests of their requests.
+    """
+
+    id: str
+    provider_id: str | None
+    entries: Mapping[str, int]
+
+
+class BatchRecords(Protocol):
+    """The durable memory of batches. Every write is committed when the call returns."""
+
+    def begin(self, batch: OpenBatch) -> None:
+        """Write a batch down, before it is submitted."""
+
+    def submitted(self, batch_id: str, provider_id: str) -> None:
+        """The provider has taken it."""
+
+    def open(self) -> list[OpenBatch]:
+        """Batches that were begun and not finished, oldest first."""
+
+    def finish(self, batch_id: str) -> None:
+        """Its answers are kept and its calls settled."""
+
+
 class Models(Protocol):
     """Immutable, verified model versions of one project, one of them serving."""
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from backend.errors import ConfigurationError
-from backend.llm.factory import build_annotator
+from backend.llm.batch_annotator import BatchAnnotator, Parts
+from backend.llm.batches import Batches
+from backend.llm.factory import build_annotator, build_batch_client, chosen_provider
 from backend.llm.fallback import with_fallback
 from backend.llm.replay import KnownAnswers, without_key
-from backend.protocols import Annotator
+from backend.protocols import Annotator, Progress, silent
 from backend.services import Services
+from backend.store.batches import SqlBatchRecords
 from backend.store.money import SqlAnswerCache
 
 
@@ -21,6 +24,23 @@ def asking_at_once(services: Services, account: str) -> Annotator:
         gates=services.gates,
     )
     return _configured(annotator)
+
+
+def in_batches(services: Services, account: str, progress: Progress = silent) -> Annotator:
+    """Half the price, within a day; goes on with the batches that an earlier run left open."""
+    llm = services.settings.llm
+    client, provider = build_batch_client(llm), chosen_provider(llm)
+    if client is None or provider is None:
+        raise no_llm()
+    ledger = services.ledger(account)
+    records = SqlBatchRecords(services.database, account, provider, client.model)
+    parts = Parts(
+        Batches(client, ledger, records, llm.batch_poll_seconds),
+        ledger,
+        SqlAnswerCache(services.database),
+        progress,
+    )
+    return BatchAnnotator(llm, parts)
 
 
 def replaying(services: Services, account: str) -> Annotator:
@@ -37,8 +57,13 @@ def replaying(services: Services, account: str) -> Annotator:
 
 def _configured(annotator: Annotator | None) -> Annotator:
     if annotator is None:
-        raise ConfigurationError(
-            "There is no LLM to annotate with. Set OPENAI_API_KEY or ANTHROPIC_API_KEY, or "
-            "OPENAI_BASE_URL and llm.model for a server of your own, and llm.provider."
-        )
+        raise no_llm()
     return annotator
+
+
+def no_llm() -> ConfigurationError:
+    """The error for settings without a provider."""
+    return ConfigurationError(
+        "There is no LLM to annotate with. Set OPENAI_API_KEY or ANTHROPIC_API_KEY, or "
+        "OPENAI_BASE_URL and llm.model for a server of your own, and llm.provider."
+    )

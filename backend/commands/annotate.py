@@ -22,7 +22,7 @@ from backend.bulk.formats import FormatName, build_format, format_of, scheme_of
 from backend.commands.terminal import console, progress_bar, teaching
 from backend.errors import InputError
 from backend.label_studio.labels import LabelConfig, parse_label_config
-from backend.protocols import Annotator
+from backend.protocols import Annotator, Progress
 from backend.services import Services
 from backend.settings import Settings
 from backend.store.money import committed_on
@@ -57,6 +57,9 @@ def annotate(  # noqa: PLR0913, PLR0917 - one parameter per option
         float | None,
         typer.Option(help="US dollars for this corpus, over all runs; default: llm.budget_usd."),
     ] = None,
+    batch: Annotated[
+        bool, typer.Option("--batch", help="Half the price, within a day: the provider's batches.")
+    ] = False,
     replay: Annotated[
         bool, typer.Option("--replay", help="Only answers that are known already; needs no key.")
     ] = False,
@@ -72,7 +75,7 @@ def annotate(  # noqa: PLR0913, PLR0917 - one parameter per option
         account = account_of(items)
         before = committed_on(services.database, account)
         with progress_bar() as progress:
-            annotator = _annotator(services, account, replay=replay)
+            annotator = _annotator(services, account, progress, batch=batch, replay=replay)
             results = annotate_items(annotator, items, scheme, progress)
         write_whole(out, form, results, scheme)
         summary = summary_of(results)
@@ -98,13 +101,16 @@ def annotate(  # noqa: PLR0913, PLR0917 - one parameter per option
         raise typer.Exit(INCOMPLETE)
 
 
-def _annotator(services: Services, account: str, *, replay: bool) -> Annotator:
-    from backend.bulk.annotators import (  # noqa: PLC0415 - pulls in what calls are made of
-        asking_at_once,
-        replaying,
-    )
+def _annotator(
+    services: Services, account: str, progress: Progress, *, batch: bool, replay: bool
+) -> Annotator:
+    from backend.bulk import annotators  # noqa: PLC0415 - pulls in what calls are made of
 
-    return replaying(services, account) if replay else asking_at_once(services, account)
+    if replay:
+        return annotators.replaying(services, account)
+    if batch:
+        return annotators.in_batches(services, account, progress)
+    return annotators.asking_at_once(services, account)
 
 
 def _with_budget(settings: Settings, budget: float | None) -> Settings:

@@ -10,8 +10,14 @@ from backend.cost.prices import Price, price_of
 from backend.domain import Example, LabelScheme
 from backend.errors import ConfigurationError
 from backend.llm.annotator import AnnotatorOptions, LlmAnnotator
+from backend.llm.batches import BatchClient
 from backend.llm.chat import ChatClient
-from backend.llm.clients import AnthropicClient, OpenAIClient
+from backend.llm.clients import (
+    AnthropicBatches,
+    AnthropicClient,
+    OpenAIBatches,
+    OpenAIClient,
+)
 from backend.llm.demonstrations import (
     Demonstrations,
     NearestDemonstrations,
@@ -28,6 +34,11 @@ from backend.settings import LlmSettings
 CLIENTS: Mapping[str, Callable[[str, str | None, str | None, float], ChatClient]] = {
     "openai": OpenAIClient,
     "anthropic": AnthropicClient,
+}
+
+BATCHES: Mapping[str, Callable[[str, str | None, str | None], BatchClient]] = {
+    "openai": OpenAIBatches,
+    "anthropic": AnthropicBatches,
 }
 
 DEMONSTRATIONS: Mapping[str, Callable[[Sequence[Example], int], Demonstrations]] = {
@@ -76,6 +87,15 @@ def build_annotator(  # noqa: PLR0913 - the parts an annotator is made of
     policy = RetryPolicy(llm.max_attempts, llm.deadline_seconds)
     paid = make_paid(client, price, ledger, policy)
     return LlmAnnotator(paid, prompt, cache, options)
+
+
+def build_batch_client(llm: LlmSettings) -> BatchClient | None:
+    """The batches of the provider of the settings; ``None`` where there is no provider."""
+    provider = chosen_provider(llm)
+    if provider is None:
+        return None
+    model = _client(provider, llm).model
+    return BATCHES[provider](model, _key(provider, llm), getattr(llm, f"{provider}_base_url"))
 
 
 def chosen_prompt(llm: LlmSettings) -> Prompt:

@@ -26,6 +26,7 @@ from backend.cost.prices import cost, price_of
 from backend.domain import Usage
 from backend.llm.chat import Completion, Stop
 from backend.testing.annotators import Brain
+from backend.testing.scripted_batches import ScriptedBatches
 from backend.testing.scripted_prompts import leave_out_last, mix_up, read_prompt, repeat_first
 from backend.testing.scripted_wire import (
     PROTOCOLS,
@@ -36,6 +37,7 @@ from backend.testing.scripted_wire import (
 
 BYTES_PER_TOKEN = 3
 SECONDS_PER_BYTE = 0.05
+WHOLE = Decimal(1)
 
 
 class Fault(enum.StrEnum):
@@ -111,6 +113,7 @@ class ScriptedLlm:
         self.requests = 0
         self.calls: list[BilledCall] = []
         self.stopping = threading.Event()
+        self.batches = ScriptedBatches(self.work_on)
         self._brain = brain
         self._faults: deque[Fault] = deque()
         self._always: Fault | None = None
@@ -154,8 +157,8 @@ class ScriptedLlm:
             self.requests += 1
             return self._faults.popleft() if self._faults else self._always
 
-    def work_on(self, wire: WireProtocol, question: Question) -> Completion:
-        """Answer as far as the limit allows, and bill."""
+    def work_on(self, wire: WireProtocol, question: Question, share: Decimal = WHOLE) -> Completion:
+        """Answer as far as the limit allows, and bill that share of the price."""
         self.stopping.wait(self.seconds)
         reading = read_prompt(question.prompt)
         if reading is None:
@@ -164,7 +167,7 @@ class ScriptedLlm:
         most = question.max_output_tokens
         stop = Stop.COMPLETE if _tokens_in(answer) <= most else Stop.TRUNCATED
         usage = Usage(_tokens_in(question.prompt), min(_tokens_in(answer), most))
-        bill = cost(price_of(wire.provider, question.model), usage)
+        bill = share * cost(price_of(wire.provider, question.model), usage)
         with self._lock:
             self.calls.append(
                 BilledCall(
@@ -200,9 +203,26 @@ class _Handler(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
     server: _Http
 
+    def do_GET(self) -> None:
+        self._answer_about_batches("GET", b"")
+
+    def _answer_about_batches(self, method: str, content: bytes) -> None:
+        batches = self.server.llm.batches
+        path = self.path.partition("?")[0]
+        if self.headers.get("Authorization") != f"Bearer {self.server.llm.api_key}":
+            self._send(401, b"Incorrect API key provided")
+            return
+        try:
+            self._send(200, batches.handle(method, path, self._plain_headers(), content))
+        except RequestRefusedError as refusal:
+            self._send(refusal.status, str(refusal).encode())
+
     def do_POST(self) -> None:
         llm = self.server.llm
         content = self.rfile.read(int(self.headers.get("Content-Length", "0")))
+        if llm.batches.knows(self.path):
+            self._answer_about_batches("POST", content)
+            return
         fault = llm.next_fault()
         wire = PROTOCOLS.get(self.path)
         if wire is None:

@@ -167,6 +167,20 @@ class TestRunningAgain:
         assert heading.startswith("prompt,attempts,")
 
 
+class TestBatch:
+    def test_it_brings_what_single_calls_bring_for_half(self, shell, corpus):
+        shell.set(LLM__BATCH_POLL_SECONDS=0.01)
+        shell.annotate(corpus, "batch.jsonl", "--batch")
+        half = shell.server.billed_usd
+        assert (len(shell.server.batches.submitted), shell.server.requests) == (1, 0)
+
+        shell.set(STORE__DATA_DIR=shell.folder / "elsewhere")
+        shell.annotate(corpus, "single.jsonl")
+
+        assert shell.output("batch.jsonl") == shell.output("single.jsonl")
+        assert shell.server.billed_usd - half == 2 * half
+
+
 class TestRecordings:
     def test_a_recorded_run_repeats_elsewhere_without_a_key(self, shell, corpus):
         shell.annotate(corpus, "out.jsonl")

@@ -8,7 +8,7 @@ Requests are posted as they are: the SDKs would walk through each of them, schem
 rename what is named rightly already, which costs more processor time than the rest of a call.
 """
 
-from backend.llm.clients.anthropic_api import AnthropicClient
-from backend.llm.clients.openai_api import OpenAIClient
+from backend.llm.clients.anthropic_api import AnthropicBatches, AnthropicClient
+from backend.llm.clients.openai_api import OpenAIBatches, OpenAIClient
 
-__all__ = ["AnthropicClient", "OpenAIClient"]
+__all__ = ["AnthropicBatches", "AnthropicClient", "OpenAIBatches", "OpenAIClient"]

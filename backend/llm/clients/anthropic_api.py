@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
+import json
+import time
+from collections.abc import Iterator, Mapping
+from http import HTTPStatus
 from typing import Any
 
 import httpx2
 
 from backend.llm.chat import ChatRequest, Completion, Failure
 from backend.llm.clients.connection import (
+    EXPIRED,
     NO_KEY,
+    RETRIES_OF_QUESTIONS,
+    TRANSFER_SECONDS,
     failure,
     http_options,
     keep_texts_out_of_logs,
+    refused,
+    usable,
 )
-from backend.llm.failures import Endpoint
+from backend.llm.failures import Endpoint, ErrorReply
 from backend.llm.models import anthropic_effort, anthropic_thinking
 from backend.llm.wire import read_anthropic
 
 ADDRESS = "https://api.anthropic.com"
+BATCHES = "/v1/messages/batches"
+SECONDS_BETWEEN_LOOKS = 30.0
 
 
 class AnthropicClient:
@@ -57,6 +68,73 @@ class AnthropicClient:
             return read_anthropic(reply.content)
         except (self._sdk.APIError, httpx2.HTTPError) as error:
             return failure(self._sdk, error, self._endpoint)
+
+
+class AnthropicBatches:
+    """:class:`backend.llm.batches.BatchClient` of Anthropic.
+
+    Its batches carry no metadata: one is known by the ids of the requests in it, which are only
+    shown when it has ended.
+    """
+
+    def __init__(self, model: str, api_key: str | None, base_url: str | None = None) -> None:
+        import anthropic  # noqa: PLC0415 - see the package's docstring
+
+        keep_texts_out_of_logs()
+        self.model = model
+        self._endpoint = Endpoint(AnthropicClient.provider, model, base_url or ADDRESS)
+        self._sdk = anthropic
+        self._client = anthropic.Anthropic(
+            api_key=api_key or NO_KEY,
+            base_url=self._endpoint.address,
+            max_retries=RETRIES_OF_QUESTIONS,
+            http_client=anthropic.DefaultHttpxClient(**http_options(TRANSFER_SECONDS)),
+        )
+
+    def submit(self, own_id: str, requests: Mapping[str, ChatRequest]) -> str:
+        """See :meth:`backend.llm.batches.BatchClient.submit`."""
+        body = [
+            {"custom_id": name, "params": body_of(self.model, request)}
+            for name, request in requests.items()
+        ]
+        once = self._client.with_options(max_retries=0)
+        with usable(self._sdk, self._endpoint):
+            reply = once.post(BATCHES, body={"requests": body}, cast_to=httpx2.Response)
+        identifier: str = reply.json()["id"]
+        return identifier
+
+    def find(self, own_id: str) -> str | None:
+        """See :meth:`backend.llm.batches.BatchClient.find`; waits for batches under way."""
+        with usable(self._sdk, self._endpoint):
+            for batch in self._client.messages.batches.list(limit=100):
+                while not self.is_done(batch.id):
+                    time.sleep(SECONDS_BETWEEN_LOOKS)
+                name, _ = next(self.results(batch.id), ("", EXPIRED))
+                if name.startswith(f"{own_id}-"):
+                    return batch.id
+        return None
+
+    def is_done(self, provider_id: str) -> bool:
+        """See :meth:`backend.llm.batches.BatchClient.is_done`."""
+        with usable(self._sdk, self._endpoint):
+            batch = self._client.messages.batches.retrieve(provider_id)
+        return batch.processing_status == "ended"
+
+    def results(self, provider_id: str) -> Iterator[tuple[str, Completion | Failure]]:
+        """See :meth:`backend.llm.batches.BatchClient.results`."""
+        with usable(self._sdk, self._endpoint):
+            reply = self._client.get(f"{BATCHES}/{provider_id}/results", cast_to=httpx2.Response)
+        for line in reply.content.splitlines():
+            item = json.loads(line)
+            yield item["custom_id"], self._reply(item["result"])
+
+    def _reply(self, result: dict[str, Any]) -> Completion | Failure:
+        if result["type"] == "succeeded":
+            return read_anthropic(json.dumps(result["message"]).encode("ascii"))
+        if result["type"] == "errored":
+            body = json.dumps(result["error"]).encode("ascii")
+            return refused(ErrorReply(HTTPStatus.BAD_REQUEST, {}, body), self._endpoint)
+        return EXPIRED
 
 
 def body_of(model: str, request: ChatRequest) -> dict[str, Any]:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from types import ModuleType
 from typing import Any
 
 import httpx2
 
 from backend.domain import Outcome
+from backend.errors import ProviderError
 from backend.llm.chat import NOTHING_BILLED, Failure
 from backend.llm.failures import DETAIL_LENGTH, Endpoint, ErrorReply, failure_of
 
@@ -19,6 +22,16 @@ NO_KEY = "none"
 
 CONNECT_SECONDS = 10.0
 NEVER_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout)
+TRANSFER_SECONDS = 600.0
+RETRIES_OF_QUESTIONS = 5
+"""For what costs nothing: asking how a batch is doing. A batch itself is submitted once."""
+
+EXPIRED = Failure(
+    Outcome.UNREACHABLE,
+    "the provider did not get to it before the batch ended",
+    retryable=False,
+    usage=NOTHING_BILLED,
+)
 STARTED_AT = "harambee_started_at"
 
 
@@ -42,6 +55,27 @@ def failure(sdk: ModuleType, error: Exception, endpoint: Endpoint) -> Failure:
         retryable=True,
         usage=NOTHING_BILLED if isinstance(cause, NEVER_SENT) else None,
     )
+
+
+@contextmanager
+def usable(sdk: ModuleType, endpoint: Endpoint) -> Iterator[None]:
+    """Raise what an SDK raises about batches as :class:`~backend.errors.ProviderError`."""
+    try:
+        yield
+    except (sdk.APIError, httpx2.HTTPError) as error:
+        reason = failure(sdk, error, endpoint).detail
+        raise ProviderError(
+            f"The batch could not be seen to its end ({reason}). Nothing is lost: the same "
+            "command goes on with it."
+        ) from error
+
+
+def refused(reply: ErrorReply, endpoint: Endpoint) -> Failure:
+    """What an error reply inside a batch means; it is about one request, and never billed."""
+    try:
+        return replace(failure_of(reply, endpoint), usage=NOTHING_BILLED)
+    except ProviderError as error:
+        return Failure(Outcome.UNREACHABLE, str(error), retryable=False, usage=NOTHING_BILLED)
 
 
 def keep_texts_out_of_logs() -> None:

@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator, Mapping
+from http import HTTPStatus
 from typing import Any
 
 import httpx2
 
 from backend.llm.chat import ChatRequest, Completion, Failure
 from backend.llm.clients.connection import (
+    EXPIRED,
     NO_KEY,
+    RETRIES_OF_QUESTIONS,
+    TRANSFER_SECONDS,
     failure,
     http_options,
     keep_texts_out_of_logs,
+    refused,
+    usable,
 )
-from backend.llm.failures import Endpoint
+from backend.llm.failures import Endpoint, ErrorReply
 from backend.llm.models import openai_limits
 from backend.llm.wire import read_openai
 
 ADDRESS = "https://api.openai.com/v1"
+OWN_ID = "harambee_batch"
+DONE = frozenset({"completed", "failed", "expired", "cancelled"})
 
 
 class OpenAIClient:
@@ -54,6 +64,83 @@ class OpenAIClient:
             return read_openai(reply.content)
         except (self._sdk.APIError, httpx2.HTTPError) as error:
             return failure(self._sdk, error, self._endpoint)
+
+
+class OpenAIBatches:
+    """:class:`backend.llm.batches.BatchClient` of OpenAI: a file in, a file out.
+
+    Our own id travels in the batch's metadata.
+    """
+
+    def __init__(self, model: str, api_key: str | None, base_url: str | None = None) -> None:
+        import openai  # noqa: PLC0415 - see the package's docstring
+
+        keep_texts_out_of_logs()
+        self.model = model
+        self._endpoint = Endpoint(OpenAIClient.provider, model, base_url or ADDRESS)
+        self._sdk = openai
+        self._client = openai.OpenAI(
+            api_key=api_key or NO_KEY,
+            base_url=self._endpoint.address,
+            max_retries=RETRIES_OF_QUESTIONS,
+            http_client=openai.DefaultHttpxClient(**http_options(TRANSFER_SECONDS)),
+        )
+
+    def submit(self, own_id: str, requests: Mapping[str, ChatRequest]) -> str:
+        """See :meth:`backend.llm.batches.BatchClient.submit`."""
+        lines = [
+            {
+                "custom_id": name,
+                "method": "POST",
+                "url": "/v1/chat/completions",
+                "body": body_of(self.model, request),
+            }
+            for name, request in requests.items()
+        ]
+        content = "\n".join(json.dumps(line) for line in lines).encode("ascii")
+        once = self._client.with_options(max_retries=0)
+        with usable(self._sdk, self._endpoint):
+            file = self._client.files.create(file=(f"{own_id}.jsonl", content), purpose="batch")
+            batch = once.batches.create(
+                completion_window="24h",
+                endpoint="/v1/chat/completions",
+                input_file_id=file.id,
+                metadata={OWN_ID: own_id},
+            )
+        return batch.id
+
+    def find(self, own_id: str) -> str | None:
+        """See :meth:`backend.llm.batches.BatchClient.find`."""
+        with usable(self._sdk, self._endpoint):
+            batches = self._client.batches.list(limit=100)
+            return next(
+                (batch.id for batch in batches if (batch.metadata or {}).get(OWN_ID) == own_id),
+                None,
+            )
+
+    def is_done(self, provider_id: str) -> bool:
+        """See :meth:`backend.llm.batches.BatchClient.is_done`."""
+        with usable(self._sdk, self._endpoint):
+            return self._client.batches.retrieve(provider_id).status in DONE
+
+    def results(self, provider_id: str) -> Iterator[tuple[str, Completion | Failure]]:
+        """See :meth:`backend.llm.batches.BatchClient.results`."""
+        with usable(self._sdk, self._endpoint):
+            batch = self._client.batches.retrieve(provider_id)
+            files = filter(None, (batch.output_file_id, batch.error_file_id))
+            contents = [self._client.files.content(file).content for file in files]
+        for content in contents:
+            for line in content.splitlines():
+                result = json.loads(line)
+                yield result["custom_id"], self._reply(result.get("response"))
+
+    def _reply(self, response: dict[str, Any] | None) -> Completion | Failure:
+        if response is None:
+            return EXPIRED
+        body = json.dumps(response["body"]).encode("ascii")
+        if response["status_code"] == HTTPStatus.OK:
+            return read_openai(body)
+        return refused(ErrorReply(response["status_code"], {}, body), self._endpoint)
 
 
 def body_of(model: str, request: ChatRequest) -> dict[str, Any]:
