@@ -105,9 +105,9 @@ class LlmAnnotator:
     def annotate(self, tasks: Sequence[Task], scheme: LabelScheme) -> Iterator[Answer]:
         """See :meth:`backend.protocols.Annotator.annotate`.
 
-        Up to ``options.sentences_per_call`` texts share a call. What an answer leaves out, repeats
-        or mixes up is asked once more, alone; so is every text of a call that was refused,
-        filtered, cut off or no answer at all. The cache holds one answer for each text, under the
+        Up to ``options.sentences_per_call`` texts share a call. What an answer leaves out, repeats,
+        mixes up or cuts off is asked once more, alone; so is every text of a call that was
+        refused, filtered or no answer at all. The cache holds one answer for each text, under the
         key of the question that would ask for it alone, so that it does not matter with which
         others it was asked.
 
