@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.text import Text
 
 from backend import __version__, loop
 from backend.domain import JobKind, SourceKind
@@ -63,7 +64,8 @@ def teaching() -> Iterator[None]:
     try:
         yield
     except HarambeeError as error:
-        Console(stderr=True).print(f"[bold red]Error:[/] {error}", highlight=False)
+        message = Text.assemble(("Error:", "bold red"), f" {error}")
+        Console(stderr=True).print(message, soft_wrap=True)
         raise typer.Exit(1) from error
 
 
@@ -184,7 +186,7 @@ def connect(context: typer.Context, project: ProjectOption) -> None:
             connected = operations.connect(str(project), progress)
         problem = connected.report.llm_problem
         for warning in (*connected.connection.warnings, *([problem] if problem else [])):
-            console.print(f"[yellow]Note:[/] {warning}", highlight=False)
+            console.print(Text.assemble(("Note:", "yellow"), f" {warning}"), soft_wrap=True)
         console.print(
             f"Project {project} is connected: {connected.report.pushed} suggestions pushed as "
             f"{connected.report.version}, least certain task first."

@@ -68,11 +68,13 @@ def suggestions_table(suggestions: Sequence[Suggestion]) -> Table:
         table.add_column(heading)
     for item in suggestions:
         spans = ", ".join(f"{span.label} {span.start}-{span.end}" for span in item.spans)
-        table.add_row(
+        # Labels and names come from outside: as plain text, they are no markup for rich.
+        row = (
             item.source.kind.value,
             item.source.model,
             item.source.prompt_version or "-",
             f"{item.confidence:.2f}",
             spans or "none",
         )
+        table.add_row(*map(Text, row))
     return table
