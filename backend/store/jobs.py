@@ -12,6 +12,9 @@ from backend.domain import Job, JobKind, JobState
 from backend.store.database import Database
 from backend.store.schema import JobRow
 
+QUEUE_LOCK = 4243
+"""Held while a job is looked for and taken or added, so that nobody decides on old rows."""
+
 
 class SqlJobTable:
     """All jobs of all projects."""
@@ -21,13 +24,13 @@ class SqlJobTable:
 
     def enqueue(self, kind: JobKind, project_id: int) -> int:
         """See :meth:`backend.protocols.JobTable.enqueue`."""
-        now = datetime.now(UTC)
         waiting = select(JobRow).where(
             JobRow.project_id == project_id,
             JobRow.kind == kind.value,
             JobRow.state == JobState.QUEUED.value,
         )
-        with self._database.write() as session:
+        with self._database.write(QUEUE_LOCK) as session:
+            now = datetime.now(UTC)
             row = session.scalars(waiting.limit(1)).one_or_none()
             if row is None:
                 row = JobRow(
@@ -43,8 +46,8 @@ class SqlJobTable:
 
     def claim(self, kinds: Collection[JobKind], lease_seconds: float) -> Job | None:
         """See :meth:`backend.protocols.JobTable.claim`."""
-        now = datetime.now(UTC)
-        with self._database.write() as session:
+        with self._database.write(QUEUE_LOCK) as session:
+            now = datetime.now(UTC)
             row = session.scalars(_claimable(kinds, now)).first()
             if row is None:
                 return None

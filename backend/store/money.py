@@ -14,7 +14,7 @@ from sqlalchemy import select, update
 from backend.domain import PaidCall, Usage
 from backend.errors import BudgetExceededError
 from backend.store.database import Database
-from backend.store.rows import upsert
+from backend.store.rows import insert_missing
 from backend.store.schema import BudgetRow, CachedAnswerRow, LedgerRow
 
 NANO = Decimal(10) ** 9
@@ -49,7 +49,7 @@ class SqlLedger:
         amount = nano_usd(at_most)
         key = budget_key(call.project_id)
         with self._database.write() as session:
-            upsert(session, BudgetRow, [{"key": key}], ["key"])
+            insert_missing(session, BudgetRow, {"key": key}, ["key"])
             taken = session.execute(
                 update(BudgetRow)
                 .where(BudgetRow.key == key, BudgetRow.committed_nanousd + amount <= self._budget)
@@ -115,4 +115,4 @@ class SqlAnswerCache:
         """See :meth:`backend.protocols.AnswerCache.put`."""
         row = {"key": key, "answer": answer, "created_at": datetime.now(UTC)}
         with self._database.write() as session:
-            upsert(session, CachedAnswerRow, [row], ["key"], replace=False)
+            insert_missing(session, CachedAnswerRow, row, ["key"])
