@@ -275,6 +275,19 @@ class TestDeadline:
 
         assert backend.jobs(project) == []
 
+    def test_an_llm_that_thinks_longer_is_not_waited_for_and_its_answer_is_kept(self, tmp_path):
+        with (
+            ScriptedLlm(lambda text: [Mention("Kisumu", "LOC", 1)], seconds=0.5) as llm,
+            WebBackend(
+                tmp_path, llm=openai(llm), server={"predict_deadline_seconds": 0.1}
+            ) as backend,
+        ):
+            (early,) = backend.results([raw_task(1, "Ninaishi Kisumu.")])
+            wait_until(lambda: backend.suggestions(backend.know()).outcomes())
+            (later,) = backend.results([raw_task(1, "Ninaishi Kisumu.")])
+
+        assert (mentions(early), mentions(later)) == ([], ["Kisumu"])
+
 
 class TestWhoseSuggestion:
     def test_what_an_llm_said_of_a_task_is_shown_with_source_model_and_prompt(self, backend):
@@ -352,6 +365,15 @@ class TestAnOpenedTask:
 
             assert len(llm.calls) == 1
 
+    def test_a_batch_is_no_opened_task_and_costs_nothing(self, tmp_path):
+        with (
+            ScriptedLlm(lambda text: []) as llm,
+            WebBackend(tmp_path, llm=openai(llm)) as backend,
+        ):
+            backend.results([raw_task(number, f"Kisumu {number}") for number in range(5)])
+
+            assert llm.requests == 0
+
     def test_an_llm_that_is_down_leaves_the_task_empty_and_answered(self, tmp_path):
         nowhere = {
             "provider": "openai", "openai_api_key": "key", "max_attempts": 1,
@@ -361,6 +383,13 @@ class TestAnOpenedTask:
             (result,) = backend.results([raw_task(1, "Ninaishi Kisumu.")])
 
         assert result["result"] == []
+
+
+def wait_until(condition):
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline, "waited 30 s in vain"
+        time.sleep(0.02)
 
 
 def openai(llm):
