@@ -9,6 +9,7 @@ import functools
 import itertools
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -118,7 +119,7 @@ class PostgresServer:
         engine.dispose()
 
     def stop(self) -> None:
-        self._process.terminate()
+        self._process.send_signal(signal.SIGINT)  # SIGTERM would wait for clients to leave
         self._process.wait(30)
 
 
