@@ -30,7 +30,7 @@ class Harambee:
     written is read through ``operations``, which opens the same store.
     """
 
-    def __init__(self, folder, server, **sections):
+    def __init__(self, folder, server, /, **sections):
         folder.mkdir(parents=True, exist_ok=True)
         port = free_port()
         content = {
