@@ -1,11 +1,14 @@
 """What Label Studio gets from ``/predict``: one answer per task, in order, exact and in time."""
 
+import threading
 import time
 import unicodedata
+from concurrent.futures import ThreadPoolExecutor
 from itertools import cycle, islice
 
 import numpy as np
 import pytest
+import requests
 from web_backend import CONFIG, LABELS, PLACES, WebBackend, label_config, raw_task
 
 from backend.domain import LabelScheme
@@ -287,6 +290,34 @@ class TestDeadline:
             (later,) = backend.results([raw_task(1, "Ninaishi Kisumu.")])
 
         assert (mentions(early), mentions(later)) == ([], ["Kisumu"])
+
+
+class TestSwappingModels:
+    def test_no_request_fails_and_no_batch_mixes_models_while_new_ones_are_promoted(
+        self, backend, project
+    ):
+        done = threading.Event()
+        tasks = [raw_task(number, "Kisumu") for number in range(20)]
+
+        def ask(url):
+            answers = []
+            while not done.is_set() or not answers:
+                body = {"project": "1.170", "label_config": CONFIG, "tasks": tasks}
+                answers.append(requests.post(f"{url}/predict", json=body, timeout=30))
+            return answers
+
+        with backend.listening() as url, ThreadPoolExecutor(4) as pool:
+            asking = [pool.submit(ask, url) for _ in range(4)]
+            for _ in range(10):
+                backend.teach(project)
+            done.set()
+            answers = [answer for asked in asking for answer in asked.result()]
+
+        assert {answer.status_code for answer in answers} == {200}
+        for answer in answers:
+            regions = [region for result in answer.json()["results"] for region in result["result"]]
+            assert len(regions) == len(tasks)
+            assert len({region["meta"]["model"] for region in regions}) == 1
 
 
 class TestWhoseSuggestion:
