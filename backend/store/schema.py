@@ -86,7 +86,7 @@ class TaskRow(Base):
     __tablename__ = "tasks"
     __table_args__ = (
         UniqueConstraint("project_id", "external_id"),
-        Index("tasks_queue", "project_id", "labelled", "confidence"),
+        Index("tasks_by_state", "project_id", "labelled", "id"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)

@@ -164,4 +164,4 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("project_id", "external_id"),
     )
-    op.create_index("tasks_queue", "tasks", ["project_id", "labelled", "confidence"], unique=False)
+    op.create_index("tasks_by_state", "tasks", ["project_id", "labelled", "id"], unique=False)
