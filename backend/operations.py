@@ -15,6 +15,7 @@ from backend.domain import JobKind, RoundReport, Task
 from backend.errors import ConfigurationError, HarambeeError
 from backend.jobs import Handler, JobQueue, make_huey, run_worker
 from backend.label_studio.connection import BasicAuth, ConnectionReport, connect
+from backend.label_studio.tool import find_backend
 from backend.loop import Workspace
 from backend.protocols import Progress, silent
 from backend.services import LABEL_STUDIO, Services
@@ -27,6 +28,8 @@ log = structlog.get_logger(__name__)
 SECRET_HEADER = "X-Harambee-Secret"  # noqa: S105 - the header's name, not its value
 RECONCILE_AT_MOST = 0.05
 """Share of its time that a worker spends on looking for labels that webhooks lost."""
+LONGEST_SAVE_SECONDS = 5.0
+LOOK_AGAIN_SECONDS = 0.25
 OPENED_AT_MOST = 4
 """More tasks than that in one request are not an annotator opening one."""
 
@@ -133,9 +136,22 @@ class Operations:
     def _begin(self, project_id: int, progress: Progress) -> str:
         project = self.services.projects.get(project_id)
         if project.connected_at is None:
+            self._wait_until_saved(project)
             self.set_up(project)
         report = loop.begin(self.services.workspace(project), progress)
         return f"{report.pushed} suggestions pushed as {report.version}{_problem_of(report)}"
+
+    def _wait_until_saved(self, project: Project) -> None:
+        """Let Label Studio save the backend that a person connects, or there would be two of it.
+
+        It calls ``/setup``, which is how a worker comes here, just before.
+        """
+        client, address = self.services.label_studio, self.services.settings.public_url
+        deadline = time.monotonic() + LONGEST_SAVE_SECONDS
+        while time.monotonic() < deadline:
+            if find_backend(client.ml_backends(int(project.external_id)), address) is not None:
+                return
+            time.sleep(LOOK_AGAIN_SECONDS)
 
     def _learn(self, project_id: int, progress: Progress) -> str:
         report = loop.play_round(
