@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import Select, and_, exists, or_, select, update
+from sqlalchemy import Select, and_, exists, func, or_, select, update
 from sqlalchemy.orm import aliased
 
 from backend.domain import Job, JobKind, JobState
@@ -102,6 +102,19 @@ class SqlJobTable:
         query = select(JobRow).where(JobRow.project_id == project_id)
         with self._database.read() as session:
             rows = session.scalars(query.order_by(JobRow.id.desc()).limit(at_most))
+            return [job_from_row(row) for row in rows]
+
+    def standing(self, project_id: int) -> list[Job]:
+        """The project's unfinished jobs, and the last one of each kind, newest first.
+
+        While labels come in there is an inbox job for each, which would hide a long training.
+        """
+        mine = JobRow.project_id == project_id
+        last = select(func.max(JobRow.id)).where(mine).group_by(JobRow.kind)
+        unfinished = JobRow.state.in_([JobState.QUEUED.value, JobState.RUNNING.value])
+        query = select(JobRow).where(mine, or_(unfinished, JobRow.id.in_(last)))
+        with self._database.read() as session:
+            rows = session.scalars(query.order_by(JobRow.id.desc()))
             return [job_from_row(row) for row in rows]
 
 
