@@ -44,6 +44,7 @@ from backend.protocols import (
     Progress,
     RoundRecords,
     SuggestionRecords,
+    Tagger,
     TaggerFamily,
     TaskRecords,
     silent,
@@ -218,7 +219,7 @@ def suggest(
 ) -> Push:
     """Put the best suggestion for every unlabelled task into the tool, under one version."""
     pool = work.tasks.pool()
-    tagged = list(tag(work, pool, progress))
+    tagged = list(tag(work, pool, work.models.serving(), progress))
     work.suggestions.keep(tagged)
     composed = _compose(work, pool, tagged, preferred)
     version = work.suggestions.version_for(composed)
@@ -235,9 +236,15 @@ def suggest(
     )
 
 
-def propose(work: Workspace, tasks: Sequence[Task]) -> list[Suggestion]:
-    """What an annotator should see for each task, in order; nothing is kept or sent."""
-    return _compose(work, tasks, tag(work, tasks), None)
+def propose(
+    work: Workspace, tasks: Sequence[Task], serving: tuple[int, Tagger] | None
+) -> list[Suggestion]:
+    """What an annotator should see for each task, in order; nothing is kept or sent.
+
+    ``serving`` is what ``work.models`` serves, so that a caller who asks in several parts gets all
+    of them from one model.
+    """
+    return _compose(work, tasks, tag(work, tasks, serving), None)
 
 
 def _compose(
@@ -255,10 +262,12 @@ def _compose(
 
 
 def tag(
-    work: Workspace, tasks: Sequence[Task], progress: Progress = silent
+    work: Workspace,
+    tasks: Sequence[Task],
+    serving: tuple[int, Tagger] | None,
+    progress: Progress = silent,
 ) -> Iterable[Suggestion]:
     """What the serving tagger makes of the tasks; nothing while none serves."""
-    serving = work.models.serving()
     if serving is None:
         return
     number, tagger = serving
@@ -371,7 +380,7 @@ def measure(work: Workspace) -> RoundReport:
     training, held_out = split(examples, work.learning.held_out_share)
     tasks = [Task(example.task_id, example.text) for example in held_out]
     from_llm = work.suggestions.by_source(SourceKind.LLM, [task.id for task in tasks])
-    tagged = {suggestion.task_id: suggestion for suggestion in tag(work, tasks)}
+    tagged = {item.task_id: item for item in tag(work, tasks, work.models.serving())}
     answered = [example for example in held_out if example.task_id in from_llm]
     llm = suggestion_scores(answered, from_llm)
     preferred = better_source(llm, suggestion_scores(answered, tagged) if tagged else None)

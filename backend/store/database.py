@@ -48,7 +48,10 @@ class Database:
             _make_folder(url)
         try:
             self._engine = create_engine(
-                url, pool_pre_ping=not self.is_sqlite, connect_args=self._connect_args()
+                url,
+                pool_pre_ping=not self.is_sqlite,
+                connect_args=self._connect_args(),
+                hide_parameters=True,
             )
         except ModuleNotFoundError as error:
             raise MissingExtraError("A PostgreSQL store", "postgres") from error
