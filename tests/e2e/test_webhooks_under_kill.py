@@ -119,8 +119,7 @@ class Storm:
         self.harambee.operations.queue.enqueue(JobKind.LEARN, project.id)
 
     def is_training(self):
-        number = self.harambee.project(self.project).id
-        jobs = self.harambee.services.jobs.recent(number, at_most=10 * ACCEPTED)
+        jobs = self.harambee.status(self.project).jobs
         return any(job.kind is JobKind.LEARN and job.state is JobState.RUNNING for job in jobs)
 
     def kill_and_restart(self, name):
