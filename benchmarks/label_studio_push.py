@@ -1,9 +1,9 @@
 """Predictions for 1,000 tasks in Label Studio: pushed in bulk, or pulled by Label Studio itself.
 
 Both arms start from a project without predictions and end when every task carries one of the
-current version, made by the same CRF in the same backend. The push is all of what a worker does
-after training: tag the pool, keep the suggestions, send them, switch the queue over. The pull is
-"Retrieve predictions" of the Data Manager, which calls the backend's ``/predict``.
+current version, made by the same CRF in the same backend. The push is ``loop.suggest``, as a worker
+does it: tag the pool, keep the suggestions, send them. The pull is "Retrieve predictions" of the
+Data Manager, which calls the backend's ``/predict``.
 """
 
 from __future__ import annotations
@@ -86,8 +86,8 @@ class Bench:
         self.client.delete_version(self.project, self.version)
 
     def push(self) -> None:
-        """Our way: everything a worker does after training."""
-        loop.reprioritise(self.work, loop.suggest(self.work))
+        """Our way: tag every task and send all predictions at once."""
+        loop.suggest(self.work)
         self.check()
 
     def pull(self) -> None:

@@ -6,18 +6,22 @@ import subprocess
 import sys
 import time
 from contextlib import ExitStack
+from itertools import cycle, islice
+from pathlib import Path
 
 import yaml
 
 from backend.demo.processes import running, wait_for_health
-from backend.domain import JobKind, JobState
+from backend.domain import Example, JobKind, JobState
 from backend.label_studio.tool import find_backend
 from backend.operations import Operations
+from backend.samples import sample_texts
 from backend.services import Services
 from backend.settings import load_settings
 from backend.status import project_status
 from backend.testing.label_studio_server import free_port
 
+LABEL_CONFIG = Path("config/label_schemes/ner.xml").read_text(encoding="utf-8")
 LONGEST_WAIT_SECONDS = 90
 NEVER = 1_000_000
 WEB, WORKER = "serve", "worker"
@@ -115,6 +119,15 @@ class Harambee:
         failed = [job.message for job in jobs if job.state is JobState.FAILED]
         assert not failed, f"{failed}; see {self.log_file(WORKER)}"
         return status.inbox == 0 and not any(job.state in busy for job in jobs)
+
+
+def numbered_sample(number):
+    """The sample corpus over and over, every text with a number of its own behind it."""
+    sample = islice(cycle(sample_texts()), number)
+    return [
+        Example(str(place), f"{example.text} {place}", example.spans)
+        for place, (_, example) in enumerate(sample)
+    ]
 
 
 def scripted(llm):

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from harambee_processes import (
+    LABEL_CONFIG,
     Harambee,
     current_predictions,
     press_start_training,
@@ -23,7 +24,6 @@ from backend.testing.scripted_llm import ScriptedLlm
 
 pytestmark = pytest.mark.e2e
 
-LABEL_CONFIG = Path("config/label_schemes/ner.xml").read_text(encoding="utf-8")
 IMAGES = Path("docs/images")
 CHROMIUM, DRIVER = "/usr/bin/chromium", "/usr/bin/chromedriver"
 ARGUMENTS = (

@@ -6,15 +6,17 @@ from pathlib import Path
 
 import pytest
 from harambee_processes import (
+    LABEL_CONFIG,
     Harambee,
     current_predictions,
+    numbered_sample,
     predictions,
     scripted,
     wait_until,
 )
 
 from backend.domain import Example
-from backend.samples import LABELS, sample_texts
+from backend.samples import LABELS
 from backend.testing.imperfect import gold_with_errors
 from backend.testing.label_studio_server import free_port
 from backend.testing.scripted_llm import ScriptedLlm
@@ -22,7 +24,6 @@ from backend.text.conll import read_conll, to_text
 
 pytestmark = pytest.mark.e2e
 
-LABEL_CONFIG = Path("config/label_schemes/ner.xml").read_text(encoding="utf-8")
 TASKS, LATER = 1000, 5
 
 
@@ -32,18 +33,13 @@ def masakhaner(folder):
         yield Example(str(number), text, spans)
 
 
-def generated():
-    sample = [example for _, example in sample_texts()]
-    for number in range(TASKS + LATER):
-        example = sample[number % len(sample)]
-        yield Example(str(number), f"{example.text} {number}", example.spans)
-
-
 @pytest.fixture(scope="module")
 def corpus():
     """A thousand and a few texts: isiZulu news where the data is, else made from the sample."""
     data = os.environ.get("HARAMBEE_DATA")
-    return list(islice(masakhaner(Path(data)) if data else generated(), TASKS + LATER))
+    if data:
+        return list(islice(masakhaner(Path(data)), TASKS + LATER))
+    return numbered_sample(TASKS + LATER)
 
 
 @pytest.fixture(scope="module")

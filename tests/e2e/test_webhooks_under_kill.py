@@ -5,24 +5,27 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from itertools import cycle, islice
-from pathlib import Path
 
 import pytest
 import requests
-from harambee_processes import WEB, WORKER, Harambee, wait_until
+from harambee_processes import (
+    LABEL_CONFIG,
+    WEB,
+    WORKER,
+    Harambee,
+    numbered_sample,
+    wait_until,
+)
 from sqlalchemy import select
 
-from backend.domain import NO_SOURCE, Example, JobKind, JobState, Suggestion
+from backend.domain import NO_SOURCE, JobKind, JobState, Suggestion
 from backend.label_studio.convert import prediction_to_json, read_annotation
 from backend.label_studio.labels import parse_label_config
-from backend.samples import sample_texts
 from backend.store.rows import spans_from_json
 from backend.store.schema import AnnotationRow
 
 pytestmark = pytest.mark.e2e
 
-LABEL_CONFIG = Path("config/label_schemes/ner.xml").read_text(encoding="utf-8")
 CONFIG = parse_label_config(LABEL_CONFIG)
 EARLIER, ACCEPTED = 400, 200
 KILL_WEB_AFTER, KILL_WORKER_AFTER = 60, 120
@@ -132,15 +135,6 @@ class Storm:
         self.proxy.target = self.harambee.address
 
 
-def texts(number):
-    """The sample over and over, every text with a number of its own behind it."""
-    sample = islice(cycle(sample_texts()), number)
-    return [
-        Example(str(place), f"{example.text} {place}", example.spans)
-        for place, (_, example) in enumerate(sample)
-    ]
-
-
 def regions(example):
     """The gold spans, as an annotator submits them."""
     suggestion = Suggestion(example.task_id, example.spans, 1.0, NO_SOURCE)
@@ -171,7 +165,7 @@ def submit(storm, client, task_id, example):
 
 @pytest.fixture(scope="module")
 def storm(label_studio, client, tmp_path_factory):
-    examples = texts(EARLIER + ACCEPTED)
+    examples = numbered_sample(EARLIER + ACCEPTED)
     project, task_ids = fill(client, examples)
     with Proxy() as proxy:
         harambee = Harambee(

@@ -1,11 +1,11 @@
 """The main job, played once: a team connects harambee in Label Studio's own way and labels."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 import requests
 from harambee_processes import (
+    LABEL_CONFIG,
     Harambee,
     current_predictions,
     predictions,
@@ -25,7 +25,6 @@ from backend.testing.scripted_llm import ScriptedLlm
 
 pytestmark = pytest.mark.e2e
 
-ONE_CONTROL = Path("config/label_schemes/ner.xml").read_text(encoding="utf-8")
 TWO_CONTROLS = (
     '<View><Labels name="who" toName="text"><Label value="PER"/><Label value="ORG"/></Labels>'
     '<Labels name="where" toName="text"><Label value="LOC"/></Labels>'
@@ -96,7 +95,7 @@ class Team:
         return sorted((item for _, item in labelled), key=lambda item: int(item.id))
 
     def labels_arrive(self):
-        """Wait until the store holds every label of the tool; returns whether nothing differs."""
+        """Wait until the store holds every label of the tool and nothing is left to do."""
         expected = [item for item in self.in_the_tool() if not item.skipped]
         wait_until(lambda: self.in_the_store() == expected, "the labels to arrive")
         wait_until(lambda: self.harambee.is_idle(self.id), "the worker to be idle")
@@ -123,7 +122,7 @@ def neighbour(harambee, client):
 @pytest.fixture(scope="module")
 def connected(harambee, client, neighbour):
     """The project, and what was seen in it when everything had its first suggestion."""
-    team = Team(harambee, client, ONE_CONTROL, sample(TEXTS))
+    team = Team(harambee, client, LABEL_CONFIG, sample(TEXTS))
     team.connect()
     return team, team.look()
 
@@ -155,7 +154,7 @@ class TestConnectedInLabelStudiosOwnWay:
         team, seen = connected
         setup = requests.post(
             f"{team.harambee.url}/setup",
-            json={"project": f"{team.id}.1", "schema": ONE_CONTROL},
+            json={"project": f"{team.id}.1", "schema": LABEL_CONFIG},
             timeout=5,
         ).json()
         shown = {row["model_version"] for row in seen.predictions.values()}
