@@ -17,7 +17,6 @@ from typing import Any
 
 import structlog
 from huey import Huey, MemoryHuey, RedisHuey, SqliteHuey
-from huey.exceptions import ConfigurationError as HueyConfigurationError
 
 from backend.domain import Job, JobKind, JobState
 from backend.errors import (
@@ -38,6 +37,9 @@ LANES: Mapping[str, tuple[JobKind, ...]] = {
 }
 RETRY_SECONDS = 10.0
 REPORT_SECONDS = 1.0
+REDIS_CONNECT_SECONDS = 0.5
+REDIS_REPLY_SECONDS = 2.0
+"""Longer than the second that the consumer waits for a message."""
 
 log = structlog.get_logger(__name__)
 
@@ -48,8 +50,8 @@ def make_huey(data_dir: Path, broker_url: str | None, *, inline: bool) -> Huey:
         return MemoryHuey("harambee", immediate=True, results=False)
     if broker_url:
         try:
-            return RedisHuey("harambee", url=broker_url, results=False)
-        except HueyConfigurationError as error:
+            return RedisHuey("harambee", connection_pool=_redis_pool(broker_url), results=False)
+        except ImportError as error:
             raise MissingExtraError("A Redis queue", "redis") from error
         except ValueError as error:
             raise ConfigurationError(
@@ -58,6 +60,15 @@ def make_huey(data_dir: Path, broker_url: str | None, *, inline: bool) -> Huey:
             ) from error
     return SqliteHuey(
         "harambee", filename=str(data_dir / "queue.sqlite3"), journal_mode="delete", results=False
+    )
+
+
+def _redis_pool(url: str) -> Any:
+    """Connections that give up soon: a Redis that hangs must not hold up a webhook."""
+    from redis import ConnectionPool  # noqa: PLC0415 - an optional dependency
+
+    return ConnectionPool.from_url(
+        url, socket_connect_timeout=REDIS_CONNECT_SECONDS, socket_timeout=REDIS_REPLY_SECONDS
     )
 
 

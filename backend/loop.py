@@ -334,7 +334,7 @@ def reprioritise(work: Workspace, push: Push) -> None:
 def learn(work: Workspace, progress: Progress = silent) -> RoundReport:
     """Train a tagger on the accepted labels; promote it unless it is worse on held-out ones."""
     training, held_out = split(trusted_examples(work)[0], work.learning.held_out_share)
-    number = len(work.rounds.all())
+    number = max((report.number for report in work.rounds.all()), default=0) + 1
     if reason := _too_little(training, work.learning.min_labels):
         return replace(measure(work), number=number, reason=reason)
 
@@ -411,7 +411,7 @@ def trusted_examples(work: Workspace) -> tuple[list[Example], list[str]]:
     return examples, problems
 
 
-def labels_not_learnt(work: Workspace) -> int:
-    """How many accepted labels no tagger has been trained or measured with yet."""
-    learnt = [report.labels for report in work.rounds.all() if report.model is not None]
-    return len(work.tasks.labelled()) - (learnt[-1] if learnt else 0)
+def labels_since_last_round(work: Workspace) -> int:
+    """How many labels were accepted since a round last looked at them."""
+    rounds = [report for report in work.rounds.all() if report.number > 0]
+    return len(work.tasks.labelled()) - (rounds[-1].labels if rounds else 0)

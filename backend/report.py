@@ -20,7 +20,12 @@ def percent(scores: SpanScores | None) -> str:
 
 def rounds_table(rounds: Sequence[RoundReport]) -> Table:
     """What each round did and measured."""
-    table = Table(title="Rounds (strict span F1 in % on the held-out labels)", box=SIMPLE)
+    table = Table(
+        title="Rounds (strict span F1 in % on the held-out labels)",
+        box=SIMPLE,
+        padding=(0, 1),
+        pad_edge=False,
+    )
     for heading in (
         "round", "labels", "held out", "tagger F1", "LLM F1", "shown F1", "promoted",
         "reordered", "spend $",

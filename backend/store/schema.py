@@ -174,7 +174,10 @@ class InboxRow(Base):
 
 
 class JobRow(Base):
-    """Work for a worker. ``fence`` rises with each claim: a late loser cannot report."""
+    """Work for a worker. ``fence`` rises with each claim: a late loser cannot report.
+
+    ``deaths`` counts the workers that let their lease run out.
+    """
 
     __tablename__ = "jobs"
     __table_args__ = (Index("jobs_waiting", "state", "run_after"),)
@@ -184,6 +187,7 @@ class JobRow(Base):
     kind: Mapped[str] = mapped_column(String(40))
     state: Mapped[str] = mapped_column(String(20))
     fence: Mapped[int] = mapped_column(default=0)
+    deaths: Mapped[int] = mapped_column(default=0)
     run_after: Mapped[datetime]
     lease_until: Mapped[datetime | None]
     done: Mapped[int] = mapped_column(default=0)

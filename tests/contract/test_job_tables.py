@@ -148,6 +148,29 @@ class TestClaim:
 
 
 class TestLease:
+    def test_a_job_at_which_every_worker_dies_is_given_up(
+        self, jobs: SqlJobTable, project: Project
+    ) -> None:
+        jobs.enqueue(JobKind.LEARN, project.id)
+
+        deaths = 0
+        while jobs.claim(LEARNING, EXPIRED):
+            deaths += 1
+
+        assert deaths == 5
+        assert stored(jobs, project).state is JobState.FAILED
+        assert "5 workers died" in stored(jobs, project).message
+
+    def test_a_job_that_had_to_wait_often_is_not_given_up(
+        self, jobs: SqlJobTable, project: Project, claim: Callable[..., Job]
+    ) -> None:
+        jobs.enqueue(JobKind.LEARN, project.id)
+        for _ in range(9):
+            jobs.postpone(claim(), 0.0, "the tool is down")
+
+        assert claim(EXPIRED).fence == 10
+        assert claim().fence == 11
+
     def test_an_expired_lease_is_taken_over_with_a_higher_fence(
         self, jobs: SqlJobTable, project: Project, claim: Callable[..., Job]
     ) -> None:

@@ -228,7 +228,7 @@ class TestWhenToLearn:
 
         newest = backend.services.jobs.recent(project.id)[0]
         assert (newest.kind, newest.state) == (JobKind.LEARN, JobState.DONE)
-        assert "round 0: promoted (first tagger)" in newest.message
+        assert "round 1: promoted (first tagger)" in newest.message
         assert backend.services.shelf(project.id).serving()[0] == 1
         assert backend.services.version_of(project) == tool.version
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Callable, Collection
 from dataclasses import replace
 from pathlib import Path
 
-import huey.storage
 import pytest
 
 from backend.domain import Job, JobKind, JobState
@@ -192,7 +192,7 @@ class TestWakeUps:
         assert table.jobs[0].state is JobState.QUEUED
 
     def test_a_missing_redis_library_is_explained(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(huey.storage, "Redis", None)
+        monkeypatch.setitem(sys.modules, "redis", None)
 
         with pytest.raises(MissingExtraError, match=r"harambee\[redis\]"):
             make_huey(data_dir=Path(), broker_url="redis://localhost/0", inline=False)
