@@ -115,7 +115,7 @@ class TestLearningCurve:
         svg = picture(backend.client.get("/").text)
 
         lines = {line[0].text: line.get("points") for line in svg.findall("polyline")}
-        assert lines["tagger"] == "180.0,60.0 360.0,24.0"
+        assert lines["tagger"] == f"{WIDTH / 2},{HEIGHT / 2} {WIDTH:.1f},{HEIGHT * 0.2:.1f}"
         assert set(lines) == {"tagger", "LLM", "shown"}
 
     def test_one_round_is_no_curve(self, backend):
