@@ -54,10 +54,7 @@ def browser(tmp_path_factory):
     for argument in (*ARGUMENTS, f"--user-data-dir={tmp_path_factory.mktemp('chromium')}"):
         options.add_argument(argument)
     driver = webdriver.Chrome(options, webdriver.ChromeService(DRIVER))
-    driver.execute_cdp_cmd(
-        "Emulation.setDeviceMetricsOverride",
-        {"width": WIDTH, "height": HEIGHT, "deviceScaleFactor": 1, "mobile": False},
-    )
+    show_height(driver, HEIGHT)
     yield driver
     driver.quit()
 
@@ -138,6 +135,12 @@ def labelling_view(browser, label_studio, project, suggested):
     return browser
 
 
+def show_height(browser, height):
+    """Make the visible part of pages that high."""
+    size = {"width": WIDTH, "height": height, "deviceScaleFactor": 1, "mobile": False}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+
+
 def log_in(browser, label_studio):
     browser.get(f"{label_studio.url}/user/login/")
     if "/user/login" not in browser.current_url:
@@ -186,4 +189,5 @@ def test_the_dashboard_shows_the_project_and_its_rounds(browser, harambee, proje
     assert f"{ROUNDS * LABELS_PER_ROUND} of {TEXTS} tasks labelled" in page
     rows = browser.find_elements(By.CSS_SELECTOR, "section table:first-of-type tr")
     assert len([row for row in rows if row.text.startswith(str(ROUNDS))]) == 1
+    show_height(browser, browser.execute_script("return document.documentElement.scrollHeight"))
     assert keep("dashboard.png").stat().st_size > BLANK_BYTES
