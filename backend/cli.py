@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.text import Text
 
 from backend import __version__, loop
 from backend.commands import annotate, cost, llm, prompt, recordings
@@ -154,7 +155,7 @@ def connect(context: typer.Context, project: ProjectOption) -> None:
             connected = operations.connect(str(project), progress)
         problem = connected.report.llm_problem
         for warning in (*connected.connection.warnings, *([problem] if problem else [])):
-            console.print(f"[yellow]Note:[/] {warning}", highlight=False)
+            console.print(Text.assemble(("Note:", "yellow"), f" {warning}"), soft_wrap=True)
         console.print(
             f"Project {project} is connected: {connected.report.pushed} suggestions pushed as "
             f"{connected.report.version}, least certain task first."

@@ -9,6 +9,7 @@ from waiting behind training.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,7 +19,13 @@ import structlog
 from huey import Huey, MemoryHuey, RedisHuey, SqliteHuey
 
 from backend.domain import Job, JobKind, JobState
-from backend.errors import HarambeeError, JobLostError, MissingExtraError, ToolUnreachableError
+from backend.errors import (
+    ConfigurationError,
+    HarambeeError,
+    JobLostError,
+    MissingExtraError,
+    ToolUnreachableError,
+)
 from backend.protocols import JobTable, Progress
 
 Handler = Callable[[int, Progress], str]
@@ -30,6 +37,9 @@ LANES: Mapping[str, tuple[JobKind, ...]] = {
 }
 RETRY_SECONDS = 10.0
 REPORT_SECONDS = 1.0
+REDIS_CONNECT_SECONDS = 0.5
+REDIS_REPLY_SECONDS = 2.0
+"""Longer than the second that the consumer waits for a message."""
 
 log = structlog.get_logger(__name__)
 
@@ -40,11 +50,25 @@ def make_huey(data_dir: Path, broker_url: str | None, *, inline: bool) -> Huey:
         return MemoryHuey("harambee", immediate=True, results=False)
     if broker_url:
         try:
-            return RedisHuey("harambee", url=broker_url, results=False)
+            return RedisHuey("harambee", connection_pool=_redis_pool(broker_url), results=False)
         except ImportError as error:
             raise MissingExtraError("A Redis queue", "redis") from error
+        except ValueError as error:
+            raise ConfigurationError(
+                f"The address of the queue cannot be used ({error}). Give REDIS_URL one like "
+                "redis://localhost:6379/0, or leave it empty for a queue in the data folder."
+            ) from error
     return SqliteHuey(
         "harambee", filename=str(data_dir / "queue.sqlite3"), journal_mode="delete", results=False
+    )
+
+
+def _redis_pool(url: str) -> Any:
+    """Connections that give up soon: a Redis that hangs must not hold up a webhook."""
+    from redis import ConnectionPool  # noqa: PLC0415 - an optional dependency
+
+    return ConnectionPool.from_url(
+        url, socket_connect_timeout=REDIS_CONNECT_SECONDS, socket_timeout=REDIS_REPLY_SECONDS
     )
 
 
@@ -59,6 +83,7 @@ class JobQueue:
         self._handlers = handlers
         self._lease_seconds = lease_seconds
         self._draining = {lane: threading.Lock() for lane in LANES}
+        self._asked = {lane: threading.Event() for lane in LANES}
         self._wake = huey.task(name="wake")(self.drain)
 
     def enqueue(self, kind: JobKind, project_id: int) -> int:
@@ -76,14 +101,19 @@ class JobQueue:
                 log.warning("queue_unreachable", error=type(error).__name__, lane=lane)
 
     def drain(self, lane: str) -> None:
-        """Run the due jobs of a lane until there are none; at once if somebody does already."""
-        if not self._draining[lane].acquire(blocking=False):
-            return
-        try:
-            while job := self._table.claim(LANES[lane], self._lease_seconds):
-                self.run(job)
-        finally:
-            self._draining[lane].release()
+        """Run the due jobs of a lane until there are none; returns at once if somebody does.
+
+        Who does so looks again for whoever was turned away, or a job could wait for a wake-up that
+        came while he was leaving.
+        """
+        self._asked[lane].set()
+        while self._asked[lane].is_set() and self._draining[lane].acquire(blocking=False):
+            try:
+                self._asked[lane].clear()
+                while job := self._table.claim(LANES[lane], self._lease_seconds):
+                    self.run(job)
+            finally:
+                self._draining[lane].release()
 
     def run(self, job: Job) -> None:
         """Run one claimed job to its end; an error ends the job, never the worker."""
@@ -137,7 +167,10 @@ class Lease:
         """Write the last progress down and stop renewing."""
         self._stopped.set()
         self._thread.join()
-        self._write_progress()
+        try:
+            self._write_progress()
+        except HarambeeError as error:
+            log.warning("progress_not_written", job=self._job.id, reason=str(error))
 
     def report(self, done: int, total: int, what: str = "") -> None:
         """Note progress; raises :class:`~backend.errors.JobLostError` when it is in vain."""
@@ -146,24 +179,26 @@ class Lease:
             raise JobLostError(f"Job {self._job.id} was taken over by another worker.")
 
     def _keep(self) -> None:
-        waited = 0.0
+        renewed = time.monotonic()
         step = min(REPORT_SECONDS, self._seconds / 3)
-        while not self._stopped.wait(step):
-            waited += step
+        while not self._lost.is_set() and not self._stopped.wait(step):
+            asked = time.monotonic()
             try:
                 self._write_progress()
-                if waited >= self._seconds / 3:
-                    waited = 0.0
+                if asked - renewed >= self._seconds / 3:
                     if not self._table.renew(self._job, self._seconds):
                         self._lost.set()
-                        return
+                    renewed = asked
             except HarambeeError as error:
                 log.warning("lease_not_renewed", job=self._job.id, reason=str(error))
+                # By now somebody else may have the job, though the database cannot say so.
+                if time.monotonic() - renewed >= self._seconds:
+                    self._lost.set()
 
     def _write_progress(self) -> None:
         latest, self._latest = self._latest, None
-        if latest:
-            self._table.report(self._job, *latest)
+        if latest and not self._table.report(self._job, *latest):
+            self._lost.set()
 
 
 class Ticker(threading.Thread):
@@ -182,6 +217,8 @@ class Ticker(threading.Thread):
                 self._tick()
             except HarambeeError as error:
                 log.warning("tick_failed", reason=str(error))
+            except Exception:
+                log.exception("tick_crashed")
             if self._stopped.wait(self._seconds):
                 return
 

@@ -7,8 +7,8 @@ import sys
 
 import structlog
 
-NOISY = ("openai", "anthropic", "httpx", "httpx2", "httpcore", "urllib3", "alembic")
-"""Libraries whose logs can hold prompts, keys or addresses with keys."""
+NOISY = ("openai", "anthropic", "httpx", "httpx2", "httpcore", "urllib3", "alembic", "sqlalchemy")
+"""Libraries whose logs can hold prompts, texts, keys or addresses with keys."""
 
 
 def configure_logging(level: str) -> None:

@@ -44,6 +44,7 @@ from backend.protocols import (
     Progress,
     RoundRecords,
     SuggestionRecords,
+    Tagger,
     TaggerFamily,
     TaskRecords,
     silent,
@@ -218,7 +219,7 @@ def suggest(
 ) -> Push:
     """Put the best suggestion for every unlabelled task into the tool, under one version."""
     pool = work.tasks.pool()
-    tagged = list(tag(work, pool, progress))
+    tagged = list(tag(work, pool, work.models.serving(), progress))
     work.suggestions.keep(tagged)
     composed = _compose(work, pool, tagged, preferred)
     version = work.suggestions.version_for(composed)
@@ -235,9 +236,15 @@ def suggest(
     )
 
 
-def propose(work: Workspace, tasks: Sequence[Task]) -> list[Suggestion]:
-    """What an annotator should see for each task, in order; nothing is kept or sent."""
-    return _compose(work, tasks, tag(work, tasks), None)
+def propose(
+    work: Workspace, tasks: Sequence[Task], serving: tuple[int, Tagger] | None
+) -> list[Suggestion]:
+    """What an annotator should see for each task, in order; nothing is kept or sent.
+
+    ``serving`` is what ``work.models`` serves, so that a caller who asks in several parts gets all
+    of them from one model.
+    """
+    return _compose(work, tasks, tag(work, tasks, serving), None)
 
 
 def _compose(
@@ -255,10 +262,12 @@ def _compose(
 
 
 def tag(
-    work: Workspace, tasks: Sequence[Task], progress: Progress = silent
+    work: Workspace,
+    tasks: Sequence[Task],
+    serving: tuple[int, Tagger] | None,
+    progress: Progress = silent,
 ) -> Iterable[Suggestion]:
     """What the serving tagger makes of the tasks; nothing while none serves."""
-    serving = work.models.serving()
     if serving is None:
         return
     number, tagger = serving
@@ -325,7 +334,7 @@ def reprioritise(work: Workspace, push: Push) -> None:
 def learn(work: Workspace, progress: Progress = silent) -> RoundReport:
     """Train a tagger on the accepted labels; promote it unless it is worse on held-out ones."""
     training, held_out = split(trusted_examples(work)[0], work.learning.held_out_share)
-    number = len(work.rounds.all())
+    number = max((report.number for report in work.rounds.all()), default=0) + 1
     if reason := _too_little(training, work.learning.min_labels):
         return replace(measure(work), number=number, reason=reason)
 
@@ -371,7 +380,7 @@ def measure(work: Workspace) -> RoundReport:
     training, held_out = split(examples, work.learning.held_out_share)
     tasks = [Task(example.task_id, example.text) for example in held_out]
     from_llm = work.suggestions.by_source(SourceKind.LLM, [task.id for task in tasks])
-    tagged = {suggestion.task_id: suggestion for suggestion in tag(work, tasks)}
+    tagged = {item.task_id: item for item in tag(work, tasks, work.models.serving())}
     answered = [example for example in held_out if example.task_id in from_llm]
     llm = suggestion_scores(answered, from_llm)
     preferred = better_source(llm, suggestion_scores(answered, tagged) if tagged else None)
@@ -402,7 +411,7 @@ def trusted_examples(work: Workspace) -> tuple[list[Example], list[str]]:
     return examples, problems
 
 
-def labels_not_learnt(work: Workspace) -> int:
-    """How many accepted labels no tagger has been trained or measured with yet."""
-    learnt = [report.labels for report in work.rounds.all() if report.model is not None]
-    return len(work.tasks.labelled()) - (learnt[-1] if learnt else 0)
+def labels_since_last_round(work: Workspace) -> int:
+    """How many labels were accepted since a round last looked at them."""
+    rounds = [report for report in work.rounds.all() if report.number > 0]
+    return len(work.tasks.labelled()) - (rounds[-1].labels if rounds else 0)

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
 import structlog
 
@@ -15,11 +16,13 @@ from backend.domain import JobKind, RoundReport, Task
 from backend.errors import ConfigurationError, HarambeeError
 from backend.jobs import Handler, JobQueue, make_huey, run_worker
 from backend.label_studio.connection import BasicAuth, ConnectionReport, connect
+from backend.label_studio.tool import find_backend
 from backend.loop import Workspace
 from backend.protocols import Progress, silent
 from backend.services import LABEL_STUDIO, Services
 from backend.store.inbox import Inbox
 from backend.store.projects import Project
+from backend.store.retention import forget_finished
 from backend.store.tasks import SqlTaskRecords
 
 log = structlog.get_logger(__name__)
@@ -27,6 +30,10 @@ log = structlog.get_logger(__name__)
 SECRET_HEADER = "X-Harambee-Secret"  # noqa: S105 - the header's name, not its value
 RECONCILE_AT_MOST = 0.05
 """Share of its time that a worker spends on looking for labels that webhooks lost."""
+LONGEST_SAVE_SECONDS = 5.0
+LOOK_AGAIN_SECONDS = 0.25
+KEEP_FINISHED = timedelta(days=7)
+FORGET_SECONDS = 3600.0
 OPENED_AT_MOST = 4
 """More tasks than that in one request are not an annotator opening one."""
 
@@ -47,6 +54,7 @@ class Operations:
         self.services = services
         self.queue = self._make_queue()
         self._next_reconcile: dict[int, float] = {}
+        self._next_forgetting = time.monotonic()
 
     def _make_queue(self) -> JobQueue:
         settings = self.services.settings
@@ -133,9 +141,22 @@ class Operations:
     def _begin(self, project_id: int, progress: Progress) -> str:
         project = self.services.projects.get(project_id)
         if project.connected_at is None:
+            self._wait_until_saved(project)
             self.set_up(project)
         report = loop.begin(self.services.workspace(project), progress)
         return f"{report.pushed} suggestions pushed as {report.version}{_problem_of(report)}"
+
+    def _wait_until_saved(self, project: Project) -> None:
+        """Let Label Studio save the backend that a person connects, or there would be two of it.
+
+        It calls ``/setup``, which is how a worker comes here, just before.
+        """
+        client, address = self.services.label_studio, self.services.settings.public_url
+        deadline = time.monotonic() + LONGEST_SAVE_SECONDS
+        while time.monotonic() < deadline:
+            if find_backend(client.ml_backends(int(project.external_id)), address) is not None:
+                return
+            time.sleep(LOOK_AGAIN_SECONDS)
 
     def _learn(self, project_id: int, progress: Progress) -> str:
         report = loop.play_round(
@@ -165,7 +186,7 @@ class Operations:
         return "labels are those of the tool"
 
     def _learn_if_due(self, project_id: int, work: Workspace) -> None:
-        if loop.labels_not_learnt(work) >= self.services.settings.learning.after_labels:
+        if loop.labels_since_last_round(work) >= self.services.settings.learning.after_labels:
             self.queue.enqueue(JobKind.LEARN, project_id)
 
     def run_worker(self) -> None:
@@ -174,6 +195,7 @@ class Operations:
 
     def tick(self) -> None:
         """Ask for what is due by time: reconciliation, and whatever a wake-up was lost for."""
+        self._forget_if_due()
         for project in self.services.projects.all():
             due = self._next_reconcile.get(project.id, 0.0) <= time.monotonic()
             if project.connected_at is not None and due:
@@ -181,6 +203,11 @@ class Operations:
             if self.services.inbox(project.id).count_waiting():
                 self.services.jobs.enqueue(JobKind.INBOX, project.id)
         self.queue.wake()
+
+    def _forget_if_due(self) -> None:
+        if time.monotonic() >= self._next_forgetting:
+            forget_finished(self.services.database, datetime.now(UTC) - KEEP_FINISHED)
+            self._next_forgetting = time.monotonic() + FORGET_SECONDS
 
 
 def _problem_of(report: RoundReport) -> str:

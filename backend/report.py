@@ -20,7 +20,12 @@ def percent(scores: SpanScores | None) -> str:
 
 def rounds_table(rounds: Sequence[RoundReport]) -> Table:
     """What each round did and measured."""
-    table = Table(title="Rounds (strict span F1 in % on the held-out labels)", box=SIMPLE)
+    table = Table(
+        title="Rounds (strict span F1 in % on the held-out labels)",
+        box=SIMPLE,
+        padding=(0, 1),
+        pad_edge=False,
+    )
     for heading in (
         "round", "labels", "held out", "tagger F1", "LLM F1", "shown F1", "promoted",
         "reordered", "spend $",
@@ -68,11 +73,13 @@ def suggestions_table(suggestions: Sequence[Suggestion]) -> Table:
         table.add_column(heading)
     for item in suggestions:
         spans = ", ".join(f"{span.label} {span.start}-{span.end}" for span in item.spans)
-        table.add_row(
+        # Labels and names come from outside: as plain text, they are no markup for rich.
+        row = (
             item.source.kind.value,
             item.source.model,
             item.source.prompt_version or "-",
             f"{item.confidence:.2f}",
             spans or "none",
         )
+        table.add_row(*map(Text, row))
     return table

@@ -1,7 +1,7 @@
 """The composition root: settings in, wired objects out. Heavy imports stay inside.
 
-Everything a process needs is reached from one :class:`Services`; each part can be replaced in
-tests by giving another one to the constructor.
+Everything a process needs is reached from one :class:`Services`; tests subclass it to put another
+part in place of one.
 """
 
 from __future__ import annotations
@@ -87,6 +87,7 @@ class Services:
         self.projects = Projects(self.database)
         self.jobs = SqlJobTable(self.database)
         self._shelves: dict[int, ModelShelf] = {}
+        self._annotators: dict[int, Annotator | None] = {}
         self._lock = threading.Lock()
 
     @cached_property
@@ -135,10 +136,17 @@ class Services:
 
     def check(self) -> None:
         """Refuse to start with settings that no call could work with; nothing is asked yet."""
-        self._annotator(None)
+        self._build_annotator(None)
         build_family(self.settings.tagger)
 
-    def _annotator(self, project_id: int | None) -> Annotator | None:
+    def _annotator(self, project_id: int) -> Annotator | None:
+        """The LLM for a project; one object per process, which keeps its connections."""
+        with self._lock:
+            if project_id not in self._annotators:
+                self._annotators[project_id] = self._build_annotator(project_id)
+            return self._annotators[project_id]
+
+    def _build_annotator(self, project_id: int | None) -> Annotator | None:
         from backend.llm.fallback import with_fallback  # noqa: PLC0415 - pulls in the LLM SDKs
 
         return with_fallback(

@@ -48,7 +48,7 @@ class LabelStudioSettings(Section):
     url: str = "http://localhost:8080"
     api_key: SecretStr | None = None
     timeout_seconds: float = Field(60.0, gt=0)
-    push_batch: int = Field(1000, ge=1)
+    push_batch: int = Field(5000, ge=1)
 
 
 class StoreSettings(Section):

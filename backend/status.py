@@ -50,5 +50,5 @@ def project_status(services: Services, project: Project) -> ProjectStatus:
         spent_usd=rounds.spent_usd(),
         budget_usd=Decimal(str(services.settings.llm.budget_usd)),
         rounds=rounds.all(),
-        jobs=services.jobs.recent(project.id),
+        jobs=services.jobs.standing(project.id),
     )

@@ -28,6 +28,7 @@ COLLAPSED = re.compile(r"[ \t\n\f]{2}|[\t\n\f]|^ | $")
 """Whitespace that a browser shows as one space or none."""
 BEYOND_BMP = re.compile("[\U00010000-\U0010ffff]")
 """Two UTF-16 units. In a HyperText with collapsed whitespace, Label Studio 1.23 miscounts them."""
+UNSTORABLE = re.compile(r"[\x00\ud800-\udfff]")
 ONLY_TEXT_NODE = "/text()[1]"
 
 
@@ -55,6 +56,11 @@ def task_from_json(raw: Json, config: LabelConfig) -> Task:
         raise PayloadError(
             f"Task {task_id} has no text: data[{config.text_key!r}] {found}, and the labelling "
             "config takes the text from there. Import the task again with a string."
+        )
+    if UNSTORABLE.search(text):
+        raise PayloadError(
+            f"Task {task_id} holds half of a character (a lone surrogate) or a NUL in "
+            f"data[{config.text_key!r}], which no database takes. Import it again without."
         )
     if config.is_hypertext and not shown_as_stored(text):
         raise PayloadError(

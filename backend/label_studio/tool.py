@@ -18,6 +18,13 @@ from backend.protocols import Progress, silent
 log = structlog.get_logger(__name__)
 
 
+PUSH_BATCH = 5000
+"""Label Studio recounts all of a project's tasks after every request: few large ones are faster.
+
+Measured on 1.23.2 with 5,845 tasks: 25 s in requests of 1,000, 7 s in one.
+"""
+
+
 class LabelStudioTool:
     """One Label Studio project; implements :class:`~backend.protocols.AnnotationTool`.
 
@@ -31,7 +38,7 @@ class LabelStudioTool:
         project_id: int,
         config: LabelConfig,
         backend_url: str | None = None,
-        push_batch: int = 1000,
+        push_batch: int = PUSH_BATCH,
     ) -> None:
         self._client = client
         self._project_id = project_id
@@ -45,7 +52,7 @@ class LabelStudioTool:
         client: LabelStudioClient,
         project_id: int,
         backend_url: str | None = None,
-        push_batch: int = 1000,
+        push_batch: int = PUSH_BATCH,
     ) -> LabelStudioTool:
         """The tool for a project as it is configured now.
 

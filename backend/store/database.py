@@ -7,6 +7,8 @@ takes its lock at once (``BEGIN IMMEDIATE``), so that two writers wait instead o
 
 from __future__ import annotations
 
+import sqlite3
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -14,9 +16,17 @@ from typing import Any, TypeVar
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Connection, create_engine, event, text
+from alembic.util import CommandError
+from sqlalchemy import Connection, Select, create_engine, event, func, select
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.exc import (
+    ArgumentError,
+    DBAPIError,
+    NoSuchModuleError,
+    OperationalError,
+    SQLAlchemyError,
+    TimeoutError,
+)
 from sqlalchemy.orm import Session
 
 from backend.errors import ConfigurationError, MissingExtraError, StoreError
@@ -24,6 +34,8 @@ from backend.store.group_commit import GroupCommit
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 BUSY_SECONDS = 20.0
+POLL_SECONDS = 0.003
+"""How often a writer tries for SQLite's lock; SQLite itself backs off to 0.1 s and may starve."""
 MIGRATION_LOCK = 4242
 
 T = TypeVar("T")
@@ -39,7 +51,10 @@ class Database:
             _make_folder(url)
         try:
             self._engine = create_engine(
-                url, pool_pre_ping=not self.is_sqlite, connect_args=self._connect_args()
+                url,
+                pool_pre_ping=not self.is_sqlite,
+                connect_args=self._connect_args(),
+                hide_parameters=True,
             )
         except ModuleNotFoundError as error:
             raise MissingExtraError("A PostgreSQL store", "postgres") from error
@@ -63,9 +78,14 @@ class Database:
             yield session
 
     @contextmanager
-    def write(self) -> Iterator[Session]:
-        """Open a session that commits, durably, when the block ends without an error."""
+    def write(self, lock: int | None = None) -> Iterator[Session]:
+        """Open a session that commits, durably, when the block ends without an error.
+
+        No two sessions with the same ``lock`` run side by side. SQLite has one writer anyway.
+        """
         with self._session(writes=True) as session:
+            if lock is not None and not self.is_sqlite:
+                session.execute(_advisory_lock(lock))
             yield session
             session.commit()
 
@@ -96,9 +116,14 @@ class Database:
         try:
             with self._engine.execution_options(harambee_writes=True).begin() as connection:
                 if not self.is_sqlite:
-                    connection.execute(text(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})"))
+                    connection.execute(_advisory_lock(MIGRATION_LOCK))
                 config.attributes["connection"] = connection
                 command.upgrade(config, "head")
+        except CommandError as error:
+            raise ConfigurationError(
+                f"Cannot upgrade the database ({error}). Usually a newer harambee has used it: "
+                "install that version again, or give this one a database of its own."
+            ) from error
         except SQLAlchemyError as error:
             raise ConfigurationError(
                 f"Cannot open or upgrade the database ({_reason(error)}). Check that the data "
@@ -115,11 +140,15 @@ def teaching_errors() -> Iterator[None]:
     """Say what to do about a database that fails."""
     try:
         yield
-    except DBAPIError as error:
+    except (DBAPIError, TimeoutError) as error:
         raise StoreError(
             f"The database did not take the request ({_reason(error)}). Check that it runs, "
-            "that its disk has room and that it is not locked by another program."
+            "that its disk has room and can be written, and that no other program locks it."
         ) from error
+
+
+def _advisory_lock(number: int) -> Select[Any]:
+    return select(func.pg_advisory_xact_lock(number))
 
 
 def _reason(error: SQLAlchemyError) -> str:
@@ -152,5 +181,29 @@ def _set_pragmas(connection: Any, _record: object) -> None:
 
 
 def _begin(connection: Connection) -> None:
-    writes = connection.get_execution_options().get("harambee_writes", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    if connection.get_execution_options().get("harambee_writes", False):
+        _begin_writing(connection)
+    else:
+        connection.exec_driver_sql("BEGIN")
+
+
+def _begin_writing(connection: Connection) -> None:
+    deadline = time.monotonic() + BUSY_SECONDS
+    connection.exec_driver_sql("PRAGMA busy_timeout=0")
+    try:
+        while not _takes_lock(connection, deadline):
+            time.sleep(POLL_SECONDS)
+    finally:
+        connection.exec_driver_sql(f"PRAGMA busy_timeout={BUSY_SECONDS * 1000:.0f}")
+
+
+def _takes_lock(connection: Connection, deadline: float) -> bool:
+    try:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+    except OperationalError as error:
+        # Extended codes carry the plain one in their lowest byte.
+        code = getattr(error.orig, "sqlite_errorcode", 0) & 0xFF
+        if code != sqlite3.SQLITE_BUSY or time.monotonic() >= deadline:
+            raise
+        return False
+    return True

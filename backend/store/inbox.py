@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from sqlalchemy import func, select, update
 
 from backend.store.database import Database
-from backend.store.rows import chunks
+from backend.store.rows import chunks_to_write
 from backend.store.schema import InboxRow
 
 
@@ -67,7 +67,7 @@ class Inbox:
 
     def handled(self, hints: Iterable[Hint]) -> None:
         """These hints have been dealt with."""
-        for chunk in chunks(hint.id for hint in hints):
+        for chunk in chunks_to_write(hint.id for hint in hints):
             with self._database.write() as session:
                 session.execute(
                     update(InboxRow)

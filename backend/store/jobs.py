@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import Select, and_, exists, or_, select, update
+from sqlalchemy import Select, Update, and_, exists, func, or_, select, update
 from sqlalchemy.orm import aliased
 
 from backend.domain import Job, JobKind, JobState
 from backend.store.database import Database
 from backend.store.schema import JobRow
+
+MOST_DEATHS = 5
+"""A job at which so many workers died is the likely cause, and is not tried again."""
+QUEUE_LOCK = 4243
+"""Held while a job is looked for and taken or added, so that nobody decides on old rows."""
 
 
 class SqlJobTable:
@@ -21,13 +26,13 @@ class SqlJobTable:
 
     def enqueue(self, kind: JobKind, project_id: int) -> int:
         """See :meth:`backend.protocols.JobTable.enqueue`."""
-        now = datetime.now(UTC)
         waiting = select(JobRow).where(
             JobRow.project_id == project_id,
             JobRow.kind == kind.value,
             JobRow.state == JobState.QUEUED.value,
         )
-        with self._database.write() as session:
+        with self._database.write(QUEUE_LOCK) as session:
+            now = datetime.now(UTC)
             row = session.scalars(waiting.limit(1)).one_or_none()
             if row is None:
                 row = JobRow(
@@ -43,11 +48,13 @@ class SqlJobTable:
 
     def claim(self, kinds: Collection[JobKind], lease_seconds: float) -> Job | None:
         """See :meth:`backend.protocols.JobTable.claim`."""
-        now = datetime.now(UTC)
-        with self._database.write() as session:
+        with self._database.write(QUEUE_LOCK) as session:
+            now = datetime.now(UTC)
+            session.execute(_given_up(kinds, now))
             row = session.scalars(_claimable(kinds, now)).first()
             if row is None:
                 return None
+            row.deaths += row.state == JobState.RUNNING.value
             row.state = JobState.RUNNING.value
             row.fence += 1
             row.lease_until = now + timedelta(seconds=lease_seconds)
@@ -100,6 +107,38 @@ class SqlJobTable:
         with self._database.read() as session:
             rows = session.scalars(query.order_by(JobRow.id.desc()).limit(at_most))
             return [job_from_row(row) for row in rows]
+
+    def standing(self, project_id: int) -> list[Job]:
+        """The project's unfinished jobs, and the last one of each kind, newest first.
+
+        While labels come in there is an inbox job for each, which would hide a long training.
+        """
+        mine = JobRow.project_id == project_id
+        last = select(func.max(JobRow.id)).where(mine).group_by(JobRow.kind)
+        unfinished = JobRow.state.in_([JobState.QUEUED.value, JobState.RUNNING.value])
+        query = select(JobRow).where(mine, or_(unfinished, JobRow.id.in_(last)))
+        with self._database.read() as session:
+            rows = session.scalars(query.order_by(JobRow.id.desc()))
+            return [job_from_row(row) for row in rows]
+
+
+def _given_up(kinds: Collection[JobKind], now: datetime) -> Update:
+    return (
+        update(JobRow)
+        .where(
+            JobRow.kind.in_([kind.value for kind in kinds]),
+            JobRow.state == JobState.RUNNING.value,
+            JobRow.lease_until <= now,
+            JobRow.deaths >= MOST_DEATHS - 1,
+        )
+        .values(
+            state=JobState.FAILED.value,
+            finished_at=now,
+            lease_until=None,
+            message=f"{MOST_DEATHS} workers died at this job; their log may say why.",
+        )
+        .execution_options(synchronize_session=False)
+    )
 
 
 def _claimable(kinds: Collection[JobKind], now: datetime) -> Select[JobRow]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import select
 
-from backend.domain import RoundReport, SpanScores
+from backend.domain import RoundReport, SourceKind, SpanScores
 from backend.store.database import Database
 from backend.store.money import committed_usd
 from backend.store.rows import upsert
@@ -55,4 +55,5 @@ def _round_from_json(report: Mapping[str, Any]) -> RoundReport:
         name: SpanScores(**report[name]) if report[name] else None
         for name in ("tagger", "previous", "llm", "shown")
     }
-    return RoundReport(**(dict(report) | scores))
+    preferred = SourceKind(report["preferred"])
+    return RoundReport(**(dict(report) | scores | {"preferred": preferred}))

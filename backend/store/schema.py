@@ -13,7 +13,6 @@ from sqlalchemy import (
     BigInteger,
     DateTime,
     Dialect,
-    Float,
     ForeignKey,
     Index,
     Integer,
@@ -55,7 +54,8 @@ class ProjectRow(Base):
     """A project of a labelling tool.
 
     ``version`` is the number of the suggestions that the tool serves (0: none yet), ``pending``
-    the one being pushed and ``pending_basis`` a digest of what it holds.
+    the one being pushed and ``pending_basis`` a digest of what it holds. ``labels_read_at`` is when
+    the tool was last asked for all annotations.
     """
 
     __tablename__ = "projects"
@@ -70,18 +70,23 @@ class ProjectRow(Base):
     pending: Mapped[int | None]
     pending_basis: Mapped[str | None]
     last_version: Mapped[int] = mapped_column(default=0)
+    labels_read_at: Mapped[datetime | None]
     webhook_secret: Mapped[str]
     created_at: Mapped[datetime]
     connected_at: Mapped[datetime | None]
 
 
 class TaskRow(Base):
-    """A task as the tool last showed it; ``pushed_*`` say what the tool holds for it."""
+    """A task as the tool last showed it; ``pushed_*`` say what the tool holds for it.
+
+    ``labels_read_at`` is when the tool was asked for the annotations that are stored, so that an
+    older reading never undoes a newer one.
+    """
 
     __tablename__ = "tasks"
     __table_args__ = (
         UniqueConstraint("project_id", "external_id"),
-        Index("tasks_queue", "project_id", "labelled", "confidence"),
+        Index("tasks_by_state", "project_id", "labelled", "id"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -91,16 +96,14 @@ class TaskRow(Base):
     language: Mapped[str | None]
     meta: Mapped[dict[str, Any]] = mapped_column(default=dict)
     labelled: Mapped[bool] = mapped_column(default=False)
-    confidence: Mapped[float | None] = mapped_column(Float)
+    labels_read_at: Mapped[datetime | None]
+    confidence: Mapped[float | None]
     pushed_version: Mapped[int | None]
     pushed_digest: Mapped[str | None]
 
 
 class AnnotationRow(Base):
-    """An annotation that stands in the tool. ``task_id`` is the tool's own id.
-
-    ``seen_at`` is when the tool was asked, so that an older reading never undoes a newer one.
-    """
+    """An annotation that stands in the tool. ``task_id`` is the tool's own id."""
 
     __tablename__ = "annotations"
     __table_args__ = (
@@ -117,7 +120,6 @@ class AnnotationRow(Base):
     skipped: Mapped[bool]
     lead_time: Mapped[float | None]
     updated_at: Mapped[datetime]
-    seen_at: Mapped[datetime]
 
 
 class AnswerRow(Base):
@@ -172,7 +174,10 @@ class InboxRow(Base):
 
 
 class JobRow(Base):
-    """Work for a worker. ``fence`` rises with each claim: a late loser cannot report."""
+    """Work for a worker. ``fence`` rises with each claim: a late loser cannot report.
+
+    ``deaths`` counts the workers that let their lease run out.
+    """
 
     __tablename__ = "jobs"
     __table_args__ = (Index("jobs_waiting", "state", "run_after"),)
@@ -182,6 +187,7 @@ class JobRow(Base):
     kind: Mapped[str] = mapped_column(String(40))
     state: Mapped[str] = mapped_column(String(20))
     fence: Mapped[int] = mapped_column(default=0)
+    deaths: Mapped[int] = mapped_column(default=0)
     run_after: Mapped[datetime]
     lease_until: Mapped[datetime | None]
     done: Mapped[int] = mapped_column(default=0)

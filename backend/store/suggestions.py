@@ -8,12 +8,19 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import func, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy import Row, bindparam, func, select, update
 
 from backend.domain import NO_SOURCE, Answer, Source, SourceKind, Suggestion
 from backend.store.database import Database
-from backend.store.rows import chunks, spans_from_json, spans_to_json, upsert
+from backend.store.rows import (
+    chunks,
+    chunks_to_write,
+    read_in_pages,
+    spans_from_json,
+    spans_to_json,
+    table_of,
+    upsert,
+)
 from backend.store.schema import AnswerRow, ProjectRow, SuggestionRow, TaskRow
 
 VERSION_PREFIX = "harambee-v"
@@ -59,7 +66,7 @@ class SqlSuggestionRecords:
 
     def keep(self, suggestions: Iterable[Suggestion]) -> None:
         """See :meth:`backend.protocols.SuggestionRecords.keep`."""
-        for chunk in chunks(suggestions):
+        for chunk in chunks_to_write(suggestions):
             with self._database.write() as session:
                 rows = [self._suggestion_row(suggestion) for suggestion in chunk]
                 upsert(session, SuggestionRow, rows, SUGGESTION_KEY)
@@ -80,7 +87,7 @@ class SqlSuggestionRecords:
         self, kind: SourceKind, task_ids: Collection[str] | None = None
     ) -> dict[str, Suggestion]:
         """See :meth:`backend.protocols.SuggestionRecords.by_source`."""
-        query = select(SuggestionRow).where(
+        query = select(*SUGGESTION_COLUMNS).where(
             SuggestionRow.project_id == self._project_id, SuggestionRow.kind == kind.value
         )
         queries = (
@@ -88,49 +95,56 @@ class SqlSuggestionRecords:
             if task_ids is None
             else [query.where(SuggestionRow.task_id.in_(chunk)) for chunk in chunks(task_ids)]
         )
-        with self._database.read() as session:
-            return {
-                row.task_id: suggestion_from_row(row)
-                for query in queries
-                for row in session.scalars(query)
-            }
+        return {
+            row.task_id: _suggestion_from_row(row)
+            for query in queries
+            for row in read_in_pages(self._database, query, SuggestionRow.task_id)
+        }
 
     def version_for(self, suggestions: Sequence[Suggestion]) -> str:
         """See :meth:`backend.protocols.SuggestionRecords.version_for`."""
         digests = {item.task_id: suggestion_digest(item) for item in suggestions}
         basis = _digest(sorted(digests.items()))
+        unchanged = self._serving_unchanged(digests)
         with self._database.write() as session:
-            project = session.get_one(ProjectRow, self._project_id)
-            if project.version and not self._would_change(session, project.version, digests):
+            project = session.get_one(
+                ProjectRow, self._project_id, with_for_update={"key_share": True}
+            )
+            # While a push is pending, marks of what the tool serves may have been replaced.
+            if project.pending is None and project.version and project.version == unchanged:
                 return version_name(project.version)
             if project.pending is None or project.pending_basis != basis:
                 project.last_version += 1
                 project.pending, project.pending_basis = project.last_version, basis
             return version_name(project.pending)
 
-    def _would_change(self, session: Session, version: int, digests: Mapping[str, str]) -> bool:
-        carried = session.execute(
-            select(TaskRow.external_id, TaskRow.pushed_digest).where(
-                TaskRow.project_id == self._project_id, TaskRow.pushed_version == version
-            )
+    def _serving_unchanged(self, digests: Mapping[str, str]) -> int | None:
+        with self._database.read() as session:
+            number = session.get_one(ProjectRow, self._project_id).version
+        carried = select(TaskRow.external_id, TaskRow.pushed_digest).where(
+            TaskRow.project_id == self._project_id, TaskRow.pushed_version == number
         )
-        return any(digests.get(task_id, digest) != digest for task_id, digest in carried)
+        changed = any(
+            digests.get(row.external_id, row.pushed_digest) != row.pushed_digest
+            for row in read_in_pages(self._database, carried, TaskRow.external_id)
+        )
+        return None if changed else number
 
     def mark_pushed(self, suggestions: Iterable[Suggestion], version: str) -> None:
         """See :meth:`backend.protocols.SuggestionRecords.mark_pushed`."""
         number = version_number(version)
-        for chunk in chunks(suggestions):
+        statement = (
+            update(table_of(TaskRow))
+            .where(
+                TaskRow.project_id == self._project_id,
+                TaskRow.external_id == bindparam("task_id"),
+            )
+            .values(pushed_version=number, pushed_digest=bindparam("digest"))
+        )
+        for chunk in chunks_to_write(suggestions):
+            marks = [{"task_id": item.task_id, "digest": suggestion_digest(item)} for item in chunk]
             with self._database.write() as session:
-                for suggestion in chunk:
-                    session.execute(
-                        update(TaskRow)
-                        .where(
-                            TaskRow.project_id == self._project_id,
-                            TaskRow.external_id == suggestion.task_id,
-                        )
-                        .values(pushed_version=number, pushed_digest=suggestion_digest(suggestion))
-                        .execution_options(synchronize_session=False)
-                    )
+                session.execute(statement, marks)
 
     def serving_version(self) -> str | None:
         """See :meth:`backend.protocols.SuggestionRecords.serving_version`."""
@@ -153,7 +167,7 @@ class SqlSuggestionRecords:
             .group_by(AnswerRow.outcome)
         )
         with self._database.read() as session:
-            return dict(session.execute(query).tuples().all())
+            return dict(iter(session.execute(query)))
 
     def rejections(self) -> int:
         """How many mentions of the LLM could not become a span."""
@@ -163,6 +177,14 @@ class SqlSuggestionRecords:
 
 
 SUGGESTION_KEY = ("project_id", "task_id", "kind")
+SUGGESTION_COLUMNS = (
+    SuggestionRow.task_id,
+    SuggestionRow.kind,
+    SuggestionRow.model,
+    SuggestionRow.prompt_version,
+    SuggestionRow.spans,
+    SuggestionRow.confidence,
+)
 
 
 def suggestion_digest(suggestion: Suggestion) -> str:
@@ -181,7 +203,6 @@ def _digest(value: object) -> str:
     return hashlib.sha256(json.dumps(value, ensure_ascii=False).encode()).hexdigest()
 
 
-def suggestion_from_row(row: SuggestionRow) -> Suggestion:
-    """The suggestion in a row."""
+def _suggestion_from_row(row: Row[Any]) -> Suggestion:
     source = Source(SourceKind(row.kind), row.model, row.prompt_version)
     return Suggestion(row.task_id, spans_from_json(row.spans), row.confidence, source)

@@ -13,7 +13,7 @@ from backend.web.context import services
 
 routes = Blueprint("dashboard", __name__)
 
-WIDTH, HEIGHT = 360, 120
+WIDTH, HEIGHT = 640, 200
 
 
 @dataclass(frozen=True, slots=True)

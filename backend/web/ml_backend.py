@@ -6,7 +6,7 @@ Credentials and addresses in what Label Studio sends are never used: those of th
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import structlog
@@ -25,6 +25,7 @@ log = structlog.get_logger(__name__)
 routes = Blueprint("ml_backend", __name__)
 
 WINDOW = 256
+WINDOW_CHARACTERS = 500_000
 LONGEST_ID = 18
 """Decimal digits of the largest id that Label Studio's 64-bit column is sure to hold."""
 UNANSWERED_VERSION = "harambee-later"
@@ -83,14 +84,28 @@ def answer(project: Project, tasks: Sequence[Task]) -> list[Suggestion]:
     deadline = time.monotonic() + services().settings.server.predict_deadline_seconds
     work = services().workspace(project)
     operations().answer_opened(work, tasks, deadline)
+    serving = work.models.serving()
     answered: list[Suggestion] = []
-    for start in range(0, len(tasks), WINDOW):
+    for window in windows(tasks):
         if time.monotonic() > deadline:
             operations().queue.enqueue(JobKind.BEGIN, project.id)
             break
-        answered += loop.propose(work, tasks[start : start + WINDOW])
+        answered += loop.propose(work, window, serving)
     late = [Suggestion(task.id, (), 0.0, NO_SOURCE) for task in tasks[len(answered) :]]
     return answered + late
+
+
+def windows(tasks: Iterable[Task]) -> Iterator[list[Task]]:
+    """Few enough tasks and characters at a time to look at the clock between them."""
+    window: list[Task] = []
+    for task in tasks:
+        characters = sum(len(other.text) for other in window)
+        if window and (len(window) == WINDOW or characters + len(task.text) > WINDOW_CHARACTERS):
+            yield window
+            window = []
+        window.append(task)
+    if window:
+        yield window
 
 
 def prediction(

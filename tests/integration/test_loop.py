@@ -265,17 +265,28 @@ class TestARound:
         assert example.spans == (Span(0, 5, "PER"),)
         assert len(problems) == 2
 
-    def test_only_labels_that_no_tagger_knows_count_towards_the_next_training(self, open_workspace):
+    def test_only_labels_that_no_round_has_seen_count_towards_the_next_one(self, open_workspace):
         work = open_workspace()
         label(work.tool, range(20))
         loop.begin(work)
-        assert loop.labels_not_learnt(work) == 20
+        assert loop.labels_since_last_round(work) == 20
 
         loop.play_round(work)
         label(work.tool, range(20, 23))
         loop.pull_labels(work, ["20", "21", "22"])
 
-        assert loop.labels_not_learnt(work) == 3
+        assert loop.labels_since_last_round(work) == 3
+
+    def test_labels_that_could_not_be_learnt_from_do_not_ask_for_a_round_again_and_again(
+        self, open_workspace
+    ):
+        work = open_workspace()
+        for number in range(20):
+            work.tool.annotate(str(number))
+
+        loop.play_round(work)
+
+        assert loop.labels_since_last_round(work) == 0
 
 
 class TestWhoseSpansAreShown:

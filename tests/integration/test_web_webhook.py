@@ -304,7 +304,7 @@ class TestStartTraining:
     def test_it_reaches_a_worker_that_fails_in_plain_words_without_a_token(self, backend, project):
         backend.post("/webhook", event("START_TRAINING"))
 
-        backend.app.extensions["harambee"].queue.drain("learning")
+        backend.operations.queue.drain("learning")
 
         (job,) = backend.services.jobs.recent(project.id)
         assert job.state is JobState.FAILED
@@ -316,7 +316,7 @@ class TestStartTraining:
             project = backend.know(7, CONFIG)
             backend.post("/webhook", event("START_TRAINING"))
 
-            backend.app.extensions["harambee"].queue.drain("learning")
+            backend.operations.queue.drain("learning")
 
             (job,) = backend.services.jobs.recent(project.id)
         assert job.state is JobState.QUEUED

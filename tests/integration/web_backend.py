@@ -2,6 +2,7 @@
 
 import threading
 from contextlib import contextmanager
+from dataclasses import replace
 
 from sqlalchemy import text
 from werkzeug.serving import make_server
@@ -38,21 +39,34 @@ def raw_task(number, content, **more):
     return {"id": number, "data": {"text": content}, "annotations": [], "predictions": []} | more
 
 
+class ServicesWithTool(Services):
+    """Services whose projects are all in one given tool, where there is one."""
+
+    def __init__(self, settings, tool):
+        super().__init__(settings)
+        self._given_tool = tool
+
+    def workspace(self, project):
+        work = super().workspace(project)
+        return replace(work, tool=self._given_tool) if self._given_tool else work
+
+
 class WebBackend:
     """The web application on a data folder, and a view behind its scenes.
 
     ``settings`` are sections, as in the settings file. ``families`` are further kinds of tagger
-    that its model folders may hold.
+    that its model folders may hold. A ``tool`` takes the place of Label Studio.
     """
 
-    def __init__(self, folder, *families, **settings):
+    def __init__(self, folder, *families, tool=None, **settings):
         sections = {"store": {"data_dir": folder / "data"}} | settings
-        self.services = Services(Settings(**sections))
+        self.services = ServicesWithTool(Settings(**sections), tool)
         known = (FakeTaggerFamily(), *families)
         self.services.families = dict(self.services.families) | {
             family.kind: family for family in known
         }
         self.app = create_app(self.services)
+        self.operations = self.app.extensions["harambee"]
         self.client = self.app.test_client()
 
     def __enter__(self):
@@ -86,6 +100,9 @@ class WebBackend:
         shelf.promote(shelf.publish(tagger or FakeTagger(lexicon or PLACES, LABELS), {}))
         self.suggestions(project).serve("harambee-v1")
 
+    def tasks(self, project):
+        return SqlTaskRecords(self.services.database, project.id)
+
     def suggestions(self, project):
         return SqlSuggestionRecords(self.services.database, project.id)
 
@@ -98,7 +115,7 @@ class WebBackend:
     def remember_tasks(self, project, *raw_tasks):
         config = parse_label_config(project.label_config)
         tasks = [task_from_json(raw, config) for raw in raw_tasks]
-        SqlTaskRecords(self.services.database, project.id).replace_tasks(tasks)
+        self.tasks(project).replace_tasks(tasks)
 
     # What the tests ask.
 

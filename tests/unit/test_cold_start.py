@@ -26,6 +26,15 @@ def test_the_first_texts_cover_what_is_there():
     assert all(set(asked) & set(group) for group in GROUPS.values())
 
 
+def test_texts_with_names_come_before_like_texts_without():
+    named = [f"mother went to Kumasi {number}" for number in range(20)]
+    plain = [text.lower() for text in named]
+
+    confidence = cold_start_confidence([*plain, *named], np.random.default_rng(0))
+
+    assert confidence[20:].mean() < confidence[:20].mean() - 0.2
+
+
 @settings(max_examples=25, deadline=None)
 @given(st.lists(st.text(max_size=20), max_size=12))
 def test_ranks_are_distinct_and_between_0_and_1(texts):

@@ -1,4 +1,6 @@
 import gzip
+import os
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -6,7 +8,9 @@ from hypothesis import strategies as st
 
 from backend.domain import Span
 from backend.errors import CorpusError
+from backend.text.bio import to_bio
 from backend.text.conll import Sentence, from_text, read_conll, to_text, write_conll
+from backend.text.tokens import tokenise
 
 
 @pytest.fixture
@@ -110,3 +114,16 @@ def test_a_text_becomes_the_sentence_it_came_from(pairs):
     sentence = Sentence(tuple(token for token, _ in pairs), tuple(tag for _, tag in pairs))
 
     assert from_text(*to_text(sentence)) == sentence
+
+
+@pytest.mark.skipif("HARAMBEE_DATA" not in os.environ, reason="HARAMBEE_DATA is not set")
+def test_our_tokens_keep_every_span_of_masakhaner_exactly():
+    corpora = sorted(Path(os.environ["HARAMBEE_DATA"]).glob("masakhaner2/*/dev.txt.gz"))
+
+    inexact = {}
+    for corpus in corpora:
+        texts = [to_text(sentence) for sentence in read_conll(corpus)]
+        inexact[corpus.parent.name] = sum(to_bio(tokenise(text), spans)[1] for text, spans in texts)
+
+    assert corpora
+    assert not any(inexact.values()), inexact

@@ -268,3 +268,11 @@ class TestPredictions:
         span = Span(start, data.draw(st.integers(start + 1, len(text))), "PER")
         regions = prediction(span, text=text, config=config, source=NO_SOURCE)["result"]
         assert spans(*copy.deepcopy(regions), text=text, config=config) == (span,)
+
+
+@pytest.mark.parametrize("text", ["half \ud83d of a character", "a NUL \x00"])
+def test_a_text_that_no_database_takes_is_refused_by_task(text):
+    raw = {"id": 7, "data": {"text": text}}
+
+    with pytest.raises(PayloadError, match="Task 7"):
+        task_from_json(raw, CONFIG)

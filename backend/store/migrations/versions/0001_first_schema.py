@@ -33,6 +33,7 @@ def upgrade() -> None:
         sa.Column("pending", sa.Integer(), nullable=True),
         sa.Column("pending_basis", sa.Text(), nullable=True),
         sa.Column("last_version", sa.Integer(), nullable=False),
+        sa.Column("labels_read_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("webhook_secret", sa.Text(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("connected_at", sa.DateTime(timezone=True), nullable=True),
@@ -50,7 +51,6 @@ def upgrade() -> None:
         sa.Column("skipped", sa.Boolean(), nullable=False),
         sa.Column("lead_time", sa.Double(), nullable=True),
         sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("seen_at", sa.DateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(["project_id"], ["projects.id"], ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("project_id", "external_id"),
@@ -88,6 +88,7 @@ def upgrade() -> None:
         sa.Column("kind", sa.String(length=40), nullable=False),
         sa.Column("state", sa.String(length=20), nullable=False),
         sa.Column("fence", sa.Integer(), nullable=False),
+        sa.Column("deaths", sa.Integer(), nullable=False),
         sa.Column("run_after", sa.DateTime(timezone=True), nullable=False),
         sa.Column("lease_until", sa.DateTime(timezone=True), nullable=True),
         sa.Column("done", sa.Integer(), nullable=False),
@@ -156,11 +157,12 @@ def upgrade() -> None:
         sa.Column("language", sa.Text(), nullable=True),
         sa.Column("meta", sa.JSON(), nullable=False),
         sa.Column("labelled", sa.Boolean(), nullable=False),
-        sa.Column("confidence", sa.Float(), nullable=True),
+        sa.Column("labels_read_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("confidence", sa.Double(), nullable=True),
         sa.Column("pushed_version", sa.Integer(), nullable=True),
         sa.Column("pushed_digest", sa.Text(), nullable=True),
         sa.ForeignKeyConstraint(["project_id"], ["projects.id"], ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("project_id", "external_id"),
     )
-    op.create_index("tasks_queue", "tasks", ["project_id", "labelled", "confidence"], unique=False)
+    op.create_index("tasks_by_state", "tasks", ["project_id", "labelled", "id"], unique=False)
