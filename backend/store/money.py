@@ -208,7 +208,6 @@ def _settle(sql: Connection, entry: int, values: Mapping[str, Any]) -> None:
     if "cost_nanousd" in values:
         names = row.budgets or [budget_key(row.project_id)]
         change = values["cost_nanousd"] - row.cost_nanousd
-        sql.execute(HOLD_BUDGETS, {"names": names})
         sql.execute(ADD_TO_BUDGETS, {"names": names, "amount": change})
     sql.execute(CLOSE_ENTRY, {"entry": entry, **values})
 
