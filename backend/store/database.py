@@ -10,7 +10,7 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -37,6 +37,7 @@ BUSY_SECONDS = 20.0
 POLL_SECONDS = 0.003
 """How often a writer tries for SQLite's lock; SQLite itself backs off to 0.1 s and may starve."""
 MIGRATION_LOCK = 4242
+TOGETHER_LOCK = 4244
 
 T = TypeVar("T")
 
@@ -100,8 +101,14 @@ class Database:
         with teaching_errors(), engine.begin() as connection:
             yield connection
 
-    def _writing_connection(self) -> AbstractContextManager[Connection]:
-        return self.connection(writes=True)
+    @contextmanager
+    def _writing_connection(self) -> Iterator[Connection]:
+        with self.connection(writes=True) as connection:
+            # Groups of several processes touch the same rows in different orders; without taking
+            # turns, as on SQLite, PostgreSQL would find deadlocks.
+            if not self.is_sqlite:
+                connection.execute(_advisory_lock(TOGETHER_LOCK))
+            yield connection
 
     @contextmanager
     def _session(self, *, writes: bool) -> Iterator[Session]:
