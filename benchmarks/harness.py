@@ -56,15 +56,21 @@ class Comparison:
 def timed(
     work: Callable[[], object],
     before: Callable[[], object] = lambda: None,
+    after: Callable[[], object] = lambda: None,
     clock: Callable[[], float] = time.perf_counter,
 ) -> Callable[[], float]:
-    """A measure of the seconds that ``work`` takes; ``before`` prepares each time, unmeasured."""
+    """A measure of the seconds that ``work`` takes.
+
+    ``before`` prepares and ``after`` checks each time, unmeasured.
+    """
 
     def measure() -> float:
         before()
         start = clock()
         work()
-        return clock() - start
+        seconds = clock() - start
+        after()
+        return seconds
 
     return measure
 

@@ -81,6 +81,7 @@ class Bench:
         self.operations.connect(str(self.project))
         self.version = self.services.version_of(project)
         work = self.services.workspace(project)
+        loop.pull(work)
         self.tool, pool = work.tool, work.tasks.pool()
         self.tagging_seconds = timed(
             lambda: self.suggestions.extend(loop.propose(work, pool, work.models.serving()))
@@ -93,13 +94,11 @@ class Bench:
     def push(self) -> None:
         """Our way: all predictions at once."""
         self.tool.suggest(self.suggestions, self.version)
-        self.check()
 
     def pull(self) -> None:
         """Label Studio's own way: the action of the Data Manager, for all tasks."""
         path = f"/api/dm/actions?id=retrieve_tasks_predictions&project={self.project}"
         self.client.http.write("POST", path, {"selectedItems": {"all": True, "excluded": []}})
-        self.check()
 
     def check(self) -> None:
         """Fail unless every task carries the current version, so that both arms do one thing."""
@@ -132,8 +131,8 @@ def main() -> None:
         wait_for_health(f"http://127.0.0.1:{port}", web, log_file)
         bench = Bench(server, config)
         bench.connect()
-        push = Arm("harambee's push", timed(bench.push, before=bench.forget))
-        pull = Arm("Label Studio's pull", timed(bench.pull, before=bench.forget))
+        push = Arm("harambee's push", timed(bench.push, before=bench.forget, after=bench.check))
+        pull = Arm("Label Studio's pull", timed(bench.pull, before=bench.forget, after=bench.check))
         comparison = compare("label-studio-push", pull, push, repeats=REPEATS)
         report(
             comparison,

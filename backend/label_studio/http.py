@@ -46,6 +46,10 @@ class NotFoundError(ToolRejectedError):
     """Label Studio has no such thing, or does not show it to this user."""
 
 
+class BadRequestError(ToolRejectedError):
+    """Label Studio refused the whole request as it stands (HTTP 400), and did none of it."""
+
+
 class Credentials(Protocol):
     """What goes into the ``Authorization`` header."""
 
@@ -244,7 +248,8 @@ def raise_for(response: requests.Response, method: str, path: str, secret: str) 
             f"Label Studio finds nothing for {asked} ({said}). Check the project's number and "
             "that the API key's user is in the same organisation."
         )
-    raise ToolRejectedError(f"Label Studio rejected {asked} (HTTP {status}: {said}).")
+    kind = BadRequestError if status == requests.codes.bad_request else ToolRejectedError
+    raise kind(f"Label Studio rejected {asked} (HTTP {status}: {said}).")
 
 
 def detail(response: requests.Response) -> str:

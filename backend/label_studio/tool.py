@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import structlog
@@ -11,6 +11,7 @@ from backend.domain import Annotation, Suggestion, Task
 from backend.errors import PayloadError, ToolError, ToolRejectedError
 from backend.label_studio.client import LabelStudioClient
 from backend.label_studio.convert import prediction_to_json, read_annotation, task_from_json
+from backend.label_studio.http import BadRequestError
 from backend.label_studio.labels import LabelConfig, parse_label_config
 from backend.label_studio.reachability import explained
 from backend.protocols import Progress, silent
@@ -45,6 +46,7 @@ class LabelStudioTool:
         self._config = config
         self._backend_url = backend_url
         self._push_batch = push_batch
+        self._texts: dict[int, str] = {}
 
     @classmethod
     def open(
@@ -67,13 +69,20 @@ class LabelStudioTool:
         return self._config
 
     def tasks(self) -> Iterator[Task]:
-        """Every task with a text, in order of id; the others are counted in the log."""
+        """Every task with a text, in order of id; the others are counted in the log.
+
+        The texts are kept for the next push, which then need not ask for them.
+        """
         unusable: list[str] = []
+        self._texts = {}
         for raw in self._client.tasks(self._project_id):
             try:
-                yield task_from_json(raw, self._config)
+                task = task_from_json(raw, self._config)
             except PayloadError as error:
                 unusable.append(str(error))
+            else:
+                self._texts[int(task.id)] = task.text
+                yield task
         if unusable:
             log.warning(
                 "tasks_without_text",
@@ -147,15 +156,36 @@ class LabelStudioTool:
             log.warning("setup_names_another_version", ours=version, setup=renamed["model_version"])
 
     def _push(self, batch: Sequence[Suggestion], version: str) -> int:
-        rows = self._client.tasks_by_id(
-            self._project_id, (int(suggestion.task_id) for suggestion in batch)
-        )
-        texts = {str(row["id"]): row["data"].get(self._config.text_key) for row in rows}
-        predictions = [
-            self._prediction(suggestion, text, version)
+        predictions = self._predictions(batch, self._texts, version)
+        if len(predictions) == len(batch):
+            try:
+                return self._store(predictions)
+            except BadRequestError:
+                # One task that was deleted meanwhile has the whole request refused.
+                log.info("push_refused", project=self._project_id, predictions=len(predictions))
+        self._texts |= self._current_texts(batch)
+        return self._store(self._predictions(batch, self._texts, version))
+
+    def _current_texts(self, batch: Sequence[Suggestion]) -> dict[int, str]:
+        """The texts of those of the tasks that exist now; the others are forgotten."""
+        ids = [int(suggestion.task_id) for suggestion in batch]
+        for task_id in ids:
+            self._texts.pop(task_id, None)
+        rows = self._client.tasks_by_id(self._project_id, ids)
+        texts = {row["id"]: row["data"].get(self._config.text_key) for row in rows}
+        return {task_id: text for task_id, text in texts.items() if isinstance(text, str)}
+
+    def _predictions(
+        self, batch: Sequence[Suggestion], texts: Mapping[int, str], version: str
+    ) -> list[dict[str, Any]]:
+        """One prediction for each suggestion whose task's text is known."""
+        return [
+            self._prediction(suggestion, texts[int(suggestion.task_id)], version)
             for suggestion in batch
-            if isinstance(text := texts.get(suggestion.task_id), str)
+            if int(suggestion.task_id) in texts
         ]
+
+    def _store(self, predictions: Sequence[dict[str, Any]]) -> int:
         if not predictions:
             return 0
         created = self._client.import_predictions(self._project_id, predictions)

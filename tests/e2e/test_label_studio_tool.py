@@ -228,6 +228,15 @@ def test_a_new_version_reorders_the_queue(client, make_project, stand_in_backend
     assert client.ml_backends(project)[0]["title"] == "v2"
 
 
+def test_a_task_deleted_since_it_was_read_keeps_no_other_from_its_suggestion(client, make_project):
+    project, tasks = make_project([TEXT] * 3)
+    tool = open_tool(client, project)
+    assert len(list(tool.tasks())) == 3
+    client.http.write("DELETE", f"/api/tasks/{tasks[1]}/")
+    assert tool.suggest([suggestion(task) for task in tasks], "v1") == 2
+    assert client.task_ids_with_version(project, "v1") == {tasks[0], tasks[2]}
+
+
 def test_old_predictions_are_deleted_and_current_ones_kept(client, make_project):
     project, tasks = make_project([TEXT])
     tool = open_tool(client, project)
