@@ -170,7 +170,7 @@ class TestConnectedInLabelStudiosOwnWay:
         _, seen = connected
         metas = [region["meta"] for row in seen.predictions.values() for region in row["result"]]
         assert {meta["source"] for meta in metas} == {"llm"}
-        assert all(meta["prompt_version"].startswith("entities-v1") for meta in metas)
+        assert all(meta["prompt_version"].startswith("entities-v2") for meta in metas)
         assert all(meta["model"] and meta["text"] for meta in metas)
 
     def test_every_region_says_what_stands_in_the_text(self, connected):
