@@ -11,6 +11,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 import regex
 
@@ -19,6 +20,9 @@ INVISIBLE = regex.compile(r"[\p{Default_Ignorable_Code_Point}\p{Bidi_Control}]+"
 
 QUOTES = str.maketrans(dict.fromkeys("‘’‚‛′‹›`´ʼʻˈꞌ＇", "'") | dict.fromkeys("“”„‟″«»＂", '"'))
 """Quotation marks, primes and modifier apostrophes that models write in one another's place."""
+
+KNOWN_CLUSTERS = 4096
+"""A language writes with a few hundred clusters, again and again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +99,7 @@ def normalise(text: str, *, fold_case: bool = False, words_only: bool = False) -
     return NormalText("".join(value), tuple(starts), tuple(ends))
 
 
+@lru_cache(maxsize=KNOWN_CLUSTERS)
 def _normal_form(cluster: str, *, fold_case: bool) -> str:
     if cluster.isspace():
         return " "

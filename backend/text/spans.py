@@ -124,6 +124,18 @@ class _Search:
     def __init__(self, text: str) -> None:
         self._text = text
 
+    def exact(self, words: str) -> list[Place]:
+        """Places of ``words`` as they are, where they begin and end with a word."""
+        wanted = words.strip()
+        found: list[Place] = []
+        start = self._text.find(wanted) if wanted else -1
+        while start >= 0:
+            end = start + len(wanted)
+            here = self._whole_words([(start, end)])
+            found += here
+            start = self._text.find(wanted, end if here else start + 1)
+        return found
+
     def places(self, words: str) -> list[list[Place]]:
         """Places of ``words``, one list per way of looking, the strictest first."""
         ways = list(self._ways(words.strip()))
@@ -181,18 +193,28 @@ def _place(
     label = canonical_label(mention.label, scheme)
     if label is None:
         return "the label is not one of the project's"
-    ways = [
-        [Span(start, end, label, _probability(mention.confidence)) for start, end in places]
-        for places in search.places(mention.text)
-    ]
+    score = _probability(mention.confidence)
+
+    def spans_at(places: Iterable[Place]) -> list[Span]:
+        return [Span(start, end, label, score) for start, end in places]
+
+    # Nearly all mentions are copied as they stand; looking further costs most of the time.
+    if meant := _meant(spans_at(search.exact(mention.text)), mention, taken):
+        return meant
+    ways = [spans_at(places) for places in search.places(mention.text)]
     if not any(ways):
         return "not in the text"
-    if mention.occurrence is not None and mention.occurrence > 0:
-        for spans in ways:
-            if mention.occurrence <= len(spans) and spans[mention.occurrence - 1] not in taken:
-                return spans[mention.occurrence - 1]
+    meant = next(filter(None, (_meant(spans, mention, taken) for spans in ways)), None)
     free = next((span for spans in ways for span in spans if span not in taken), None)
-    return free or "given more often than it occurs"
+    return meant or free or "given more often than it occurs"
+
+
+def _meant(spans: Sequence[Span], mention: Mention, taken: Container[Span]) -> Span | None:
+    """The span of the occurrence that a mention names, the first free one if it names none."""
+    if mention.occurrence is None or mention.occurrence < 1:
+        return next((span for span in spans if span not in taken), None)
+    named = spans[mention.occurrence - 1 : mention.occurrence]
+    return named[0] if named and named[0] not in taken else None
 
 
 def _probability(confidence: float | None) -> float | None:
