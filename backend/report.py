@@ -23,11 +23,10 @@ def rounds_table(rounds: Sequence[RoundReport]) -> Table:
     table = Table(
         title="Rounds (strict span F1 in % on the held-out labels)",
         box=SIMPLE,
-        padding=(0, 1),
-        pad_edge=False,
+        padding=(0, 1, 0, 0),
     )
     for heading in (
-        "round", "labels", "held out", "tagger F1", "LLM F1", "shown F1", "promoted",
+        "round", "labels", "held out", "tagger", "LLM", "shown", "promoted",
         "reordered", "spend $",
     ):  # fmt: skip
         table.add_column(heading, justify="right")
