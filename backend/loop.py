@@ -41,6 +41,7 @@ from backend.protocols import (
     AnnotationTool,
     Annotator,
     Models,
+    Pool,
     Progress,
     RoundRecords,
     SuggestionRecords,
@@ -273,10 +274,13 @@ def tag(
     number, tagger = serving
     source = Source(SourceKind.TAGGER, f"{tagger.kind}-{number}")
     strategy = STRATEGIES[work.showing.strategy]
+    generator = np.random.default_rng([work.learning.seed, number])
     for start in range(0, len(tasks), WINDOW):
         window = tasks[start : start + WINDOW]
-        taggings = tagger.tag([task.text for task in window])
-        for task, tagging, confidence in zip(window, taggings, strategy(taggings), strict=True):
+        texts = [task.text for task in window]
+        pool = Pool(texts, tagger.tag(texts))
+        scores = strategy(pool, generator)
+        for task, tagging, confidence in zip(window, pool.taggings, scores, strict=True):
             yield Suggestion(task.id, tagging.spans, float(confidence), source)
         progress(min(start + WINDOW, len(tasks)), len(tasks), "scoring the pool")
 

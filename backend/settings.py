@@ -126,7 +126,7 @@ class SuggestionSettings(Section):
     """Which suggestion an annotator sees, and which task comes first."""
 
     where_both: Literal["best", "llm", "tagger"] = "best"
-    strategy: Literal["margin", "mean-entropy", "least-confidence"] = "margin"
+    strategy: Literal["random", "longest", "margin", "mean-entropy", "least-confidence"] = "margin"
 
 
 ANY_INTERFACE = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared with, not bound to

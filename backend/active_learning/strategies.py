@@ -11,39 +11,63 @@ from types import MappingProxyType
 
 import numpy as np
 
-from backend.protocols import FloatArray, Strategy, Tagging
+from backend.protocols import FloatArray, Pool, Strategy, Tagging
 
 
-def margin(taggings: Sequence[Tagging]) -> FloatArray:
+def margin(pool: Pool, _rng: np.random.Generator) -> FloatArray:
     """Lead of the best tag over the second at the text's most doubtful token.
 
     (n_texts,) in [0, 1]. Scheffer, Decomain & Wrobel (2001), with the minimum over tokens.
     """
-    return _for_each(taggings, _smallest_margin)
+    return _for_each(pool.taggings, _smallest_margin)
 
 
-def mean_entropy(taggings: Sequence[Tagging]) -> FloatArray:
+def mean_entropy(pool: Pool, _rng: np.random.Generator) -> FloatArray:
     """One minus the mean token entropy, as a share of the largest possible entropy.
 
     (n_texts,) in [0, 1]. Settles & Craven (2008) call it token entropy.
     """
-    return _for_each(taggings, _certainty)
+    return _for_each(pool.taggings, _certainty)
 
 
-def least_confidence(taggings: Sequence[Tagging]) -> FloatArray:
+def least_confidence(pool: Pool, _rng: np.random.Generator) -> FloatArray:
     """Probability of the best tag sequence, where the tagger knows it.
 
     Otherwise the geometric mean of the best tags' probabilities, so that long texts are not
     preferred for their length alone. (n_texts,) in [0, 1]. Culotta & McCallum (2005); the
     normalised form after MNLP, Shen et al. (2018).
     """
-    return _for_each(taggings, _sequence_confidence)
+    return _for_each(pool.taggings, _sequence_confidence)
+
+
+def random(pool: Pool, rng: np.random.Generator) -> FloatArray:
+    """A random order: the baseline that every other strategy has to beat. (n_texts,) in [0, 1)."""
+    return rng.random(len(pool.texts))
+
+
+def longest(pool: Pool, _rng: np.random.Generator) -> FloatArray:
+    """More tokens first: the control for strategies that only seem to find doubtful texts.
+
+    (n_texts,) in (0, 1].
+    """
+    return np.array([1.0 / (1.0 + len(tagging.probabilities)) for tagging in pool.taggings])
 
 
 STRATEGIES: Mapping[str, Strategy] = MappingProxyType(
-    {"margin": margin, "mean-entropy": mean_entropy, "least-confidence": least_confidence}
+    {
+        "random": random,
+        "longest": longest,
+        "margin": margin,
+        "mean-entropy": mean_entropy,
+        "least-confidence": least_confidence,
+    }
 )
 """Strategies by the name that the settings use."""
+
+DEFAULT_BY_COST_UNIT: Mapping[str, str] = MappingProxyType(
+    {"sentence": "margin", "token": "mean-entropy"}
+)
+"""Which strategy to use by what a label is paid for."""
 
 
 def _for_each(taggings: Sequence[Tagging], confidence: Callable[[Tagging], float]) -> FloatArray:
