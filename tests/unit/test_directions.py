@@ -53,6 +53,7 @@ DIRECTIONS: Mapping[str, set[str]] = {
     "backend.status": SERVICES,
     "backend.operations": SERVICES,
     "backend.report": FOUNDATION | {"backend.status"},
+    "backend.reports": FOUNDATION | {"backend.quality"},
     "backend.web": APPLICATION,
     "backend.server": SERVICES | {"backend.web"},
     "backend.samples": FOUNDATION,
@@ -60,7 +61,7 @@ DIRECTIONS: Mapping[str, set[str]] = {
     "backend.testing": PROMISES | {"backend.llm", "backend.cost"},
     "backend.demo": APPLICATION | {"backend.report", "backend.samples", "backend.testing"},
     "backend.bulk": SERVICES,
-    "backend.commands": APPLICATION | {"backend.bulk", "backend.report"},
+    "backend.commands": APPLICATION | {"backend.bulk", "backend.report", "backend.reports"},
     "backend.cli": APPLICATION
     | {"backend.commands", "backend.report", "backend.server", "backend.demo"},
     "backend.__main__": {"backend.cli"},
@@ -83,6 +84,7 @@ HOMES: Mapping[str, str] = {
     "anthropic": "backend.llm.clients",
     "sqlalchemy": "backend.store",
     "alembic": "backend.store",
+    "matplotlib": "backend.reports",
     "argilla": "argilla_pipeline",
 }
 

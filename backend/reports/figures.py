@@ -1,0 +1,251 @@
+"""Plots for reports: SVG that takes its colours from the page it stands in.
+
+Drawn with matplotlib's object interface, which keeps no state between figures; the library is
+loaded when the first figure is drawn. Colours are the page's variables (``--ink``, ``--series-1``
+...), with a fallback for a viewer that has none, so that a figure is legible in light and dark.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from backend.quality.intervals import Interval
+from backend.reports.page import Figure
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+# Unlikely colours that stand for the page's until the SVG is written.
+INK, QUIET, LINE = "#010101", "#020202", "#030303"
+SERIES = tuple(f"#0{number}0404" for number in range(1, 9))
+MARKERS = "osD^vPX*"
+FALLBACKS: Mapping[str, str] = {
+    INK: "var(--ink, #1d2125)",
+    QUIET: "var(--quiet, #5a636c)",
+    LINE: "var(--line, #d9dde1)",
+    **{
+        sentinel: f"var(--series-{number}, {colour})"
+        for number, (sentinel, colour) in enumerate(
+            zip(
+                SERIES,
+                (
+                    "#0b6e4f", "#c2571a", "#3d5a98", "#a3457f",
+                    "#8a6d00", "#2a8bb8", "#6b6f76", "#7a4fc0",
+                ),
+                strict=True,
+            ),
+            start=1,
+        )
+    },
+}  # fmt: skip
+_SENTINEL = re.compile("|".join(FALLBACKS))
+WIDTH = 8.0
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """One line of a plot: points, and bounds around them where there are intervals."""
+
+    name: str
+    x: Sequence[float]
+    y: Sequence[float]
+    low: Sequence[float] | None = None
+    high: Sequence[float] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One estimate of a bar or forest plot. ``group``: rows of one group share a colour."""
+
+    name: str
+    interval: Interval
+    group: str = ""
+
+
+def learning_curve(
+    caption: str,
+    series: Sequence[Series],
+    x_label: str,
+    y_label: str,
+    references: Mapping[str, float] | None = None,
+) -> Figure:
+    """Lines with bands over labels, rounds, cost or time; ``references`` are level lines."""
+
+    def draw(axes: Axes) -> None:
+        for at, line in enumerate(series):
+            colour, marker = _style(at)
+            axes.plot(line.x, line.y, color=colour, marker=marker, markersize=4, label=line.name)
+            if line.low is not None and line.high is not None:
+                axes.fill_between(line.x, line.low, line.high, color=colour, alpha=0.16, lw=0)
+        for name, level in (references or {}).items():
+            axes.axhline(level, color=QUIET, linestyle=(0, (4, 3)), linewidth=1)
+            axes.annotate(
+                name,
+                (1, level),
+                xycoords=("axes fraction", "data"),
+                xytext=(-2, 3),
+                textcoords="offset points",
+                ha="right",
+                color=QUIET,
+                fontsize=9,
+            )
+        axes.set_xlabel(x_label)
+        axes.set_ylabel(y_label)
+        _legend(axes, len(series) > 1)
+
+    ends = "; ".join(f"{line.name} ends at {line.y[-1]:.3g}" for line in series if len(line.y))
+    return Figure(caption, svg_of(WIDTH, 4.2, draw), f"{y_label} over {x_label}: {ends}.")
+
+
+def reliability_diagram(
+    caption: str,
+    series: Sequence[Series],
+    x_label: str = "confidence",
+    y_label: str = "share right",
+) -> Figure:
+    """Stated confidence against the share that is right, both in [0, 1]; the diagonal is honest."""
+
+    def draw(axes: Axes) -> None:
+        axes.plot([0, 1], [0, 1], color=QUIET, linestyle=(0, (4, 3)), linewidth=1)
+        for at, line in enumerate(series):
+            colour, marker = _style(at)
+            if line.low is not None and line.high is not None:
+                axes.vlines(line.x, line.low, line.high, color=colour, alpha=0.5, linewidth=1.2)
+            axes.plot(line.x, line.y, color=colour, marker=marker, markersize=5, label=line.name)
+        axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), aspect="equal")
+        axes.set_xlabel(x_label)
+        axes.set_ylabel(y_label)
+        _legend(axes, len(series) > 1)
+
+    told = "; ".join(
+        f"{line.name}: "
+        + ", ".join(f"{y:.2f} at {x:.2f}" for x, y in zip(line.x, line.y, strict=True))
+        for line in series
+    )
+    return Figure(caption, svg_of(5.2, 5.0, draw), f"{y_label} at {x_label}: {told}.")
+
+
+def bars(caption: str, rows: Sequence[Row], x_label: str, *, percent: bool = False) -> Figure:
+    """Horizontal bars with their intervals, first row on top."""
+
+    def draw(axes: Axes) -> None:
+        colours = _colours(rows)
+        for at, row in enumerate(rows):
+            value, low, high = _scaled(row.interval, percent)
+            axes.barh(at, value, height=0.62, color=colours[row.group], alpha=0.85, linewidth=0)
+            if math.isfinite(low) and math.isfinite(high):
+                axes.hlines(at, low, high, color=INK, linewidth=1.4)
+        _named_rows(axes, rows, x_label)
+        axes.set_xlim(left=0)
+
+    return Figure(caption, svg_of(WIDTH, _row_height(rows), draw), _told(rows, percent))
+
+
+def forest(
+    caption: str,
+    rows: Sequence[Row],
+    x_label: str,
+    *,
+    percent: bool = False,
+    reference: float | None = None,
+) -> Figure:
+    """Estimates as points with their intervals, first row on top; ``reference`` as a line.
+
+    ``reference`` is in the units of the axis: for differences, 0.
+    """
+
+    def draw(axes: Axes) -> None:
+        colours = _colours(rows)
+        groups = list(colours)
+        if reference is not None:
+            axes.axvline(reference, color=QUIET, linestyle=(0, (4, 3)), linewidth=1)
+        for at, row in enumerate(rows):
+            value, low, high = _scaled(row.interval, percent)
+            colour, marker = colours[row.group], MARKERS[groups.index(row.group) % len(MARKERS)]
+            if math.isfinite(low) and math.isfinite(high):
+                axes.hlines(at, low, high, color=colour, linewidth=2.2, alpha=0.75)
+            first = row.group not in {earlier.group for earlier in rows[:at]}
+            label = row.group if first and row.group else None
+            axes.plot(value, at, marker, color=colour, markersize=6, label=label)
+        _named_rows(axes, rows, x_label)
+        _legend(axes, len(groups) > 1)
+
+    return Figure(caption, svg_of(WIDTH, _row_height(rows), draw), _told(rows, percent))
+
+
+def svg_of(width: float, height: float, draw: Callable[[Axes], None]) -> str:
+    """What is drawn on axes of that size (inches), as SVG: text as text, colours of the page.
+
+    The same source every time. Names are shown as they are: no dollar sign begins mathematics.
+    """
+    from matplotlib import rc_context  # noqa: PLC0415 - slow to load
+    from matplotlib.figure import Figure as Canvas  # noqa: PLC0415
+
+    target = io.StringIO()
+    with rc_context({"svg.fonttype": "none", "svg.hashsalt": "harambee", "text.parse_math": False}):
+        canvas = Canvas(figsize=(width, height), layout="constrained")
+        axes = canvas.subplots()
+        _dress(axes)
+        draw(axes)
+        canvas.savefig(target, format="svg", transparent=True, metadata={"Date": None})
+    return _SENTINEL.sub(lambda match: FALLBACKS[match.group()], target.getvalue())
+
+
+def _dress(axes: Axes) -> None:
+    """Quiet axes: no box, a grid that is hardly there."""
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+    for side in ("left", "bottom"):
+        axes.spines[side].set_color(QUIET)
+    axes.grid(color=LINE, linewidth=0.8)
+    axes.set_axisbelow(True)
+    axes.tick_params(colors=INK, labelsize=10, length=0)
+    axes.xaxis.label.set(color=INK, size=10.5)
+    axes.yaxis.label.set(color=INK, size=10.5)
+
+
+def _style(at: int) -> tuple[str, str]:
+    return SERIES[at % len(SERIES)], MARKERS[at % len(MARKERS)]
+
+
+def _colours(rows: Sequence[Row]) -> dict[str, str]:
+    groups = list(dict.fromkeys(row.group for row in rows))
+    return {group: SERIES[at % len(SERIES)] for at, group in enumerate(groups)}
+
+
+def _legend(axes: Axes, wanted: bool) -> None:
+    if wanted:
+        legend = axes.legend(frameon=False, fontsize=10, labelcolor=INK, loc="best")
+        legend.set_in_layout(True)
+
+
+def _named_rows(axes: Axes, rows: Sequence[Row], x_label: str) -> None:
+    axes.set_yticks(range(len(rows)), [row.name for row in rows])
+    axes.set_ylim(len(rows) - 0.4, -0.6)
+    axes.grid(visible=False, axis="y")
+    axes.set_xlabel(x_label)
+
+
+def _row_height(rows: Sequence[Row]) -> float:
+    return 0.9 + 0.27 * len(rows)
+
+
+def _scaled(interval: Interval, percent: bool) -> tuple[float, float, float]:
+    scale = 100 if percent else 1
+    return scale * interval.value, scale * interval.low, scale * interval.high
+
+
+def _told(rows: Sequence[Row], percent: bool) -> str:
+    """What the rows show, in words."""
+    said = []
+    for row in rows:
+        value, low, high = _scaled(row.interval, percent)
+        bounds = f" ({low:.3g} to {high:.3g})" if math.isfinite(low) else ""
+        name = f"{row.name}, {row.group}" if row.group and row.group != row.name else row.name
+        said.append(f"{name}: {value:.3g}{bounds}")
+    return "; ".join(said) + "."
