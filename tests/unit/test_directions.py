@@ -57,6 +57,8 @@ DIRECTIONS: Mapping[str, set[str]] = {
     "backend.web": APPLICATION,
     "backend.server": SERVICES | {"backend.web"},
     "backend.samples": FOUNDATION,
+    # It plays the loop's own parts over a corpus; what it cannot reach is passed in.
+    "backend.simulation": CORE | {"backend.llm", "backend.tagger"},
     # The scripted provider reads our prompts, speaks the wire and bills.
     "backend.testing": PROMISES | {"backend.llm", "backend.cost"},
     "backend.demo": APPLICATION | {"backend.report", "backend.samples", "backend.testing"},
