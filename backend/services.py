@@ -147,15 +147,20 @@ class Services:
             return self._annotators[project_id]
 
     def _build_annotator(self, project_id: int | None) -> Annotator | None:
-        from backend.llm.fallback import with_fallback  # noqa: PLC0415 - pulls in the LLM SDKs
+        from backend.llm.confidence import confident  # noqa: PLC0415 - pulls in the LLM SDKs
+        from backend.llm.fallback import with_fallback  # noqa: PLC0415 - as above
 
-        return with_fallback(
+        return confident(
             self.settings.llm,
-            project_id=project_id,
-            ledger=self.ledger(),
-            cache=SqlAnswerCache(self.database),
-            gates=self.gates,
-            accepted=None if project_id is None else self._showable(project_id),
+            lambda llm, repetition: with_fallback(
+                llm,
+                project_id=project_id,
+                ledger=self.ledger(),
+                cache=SqlAnswerCache(self.database),
+                gates=self.gates,
+                accepted=None if project_id is None else self._showable(project_id),
+                repetition=repetition,
+            ),
         )
 
     def _showable(self, project_id: int) -> Accepted:

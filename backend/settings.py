@@ -83,6 +83,11 @@ class LlmSettings(Section):
     sentences_per_call: int = Field(10, ge=1, le=50)
     demonstrations: Literal["none", "static", "nearest"] = "none"
     demonstration_count: int = Field(4, ge=1, le=50)
+    confidence: Literal["stated", "logprobs", "repetition", "agreement"] = "stated"
+    repetitions: int = Field(3, ge=2, le=20)
+    second_provider: Literal["openai", "anthropic"] | None = None
+    second_model: str | None = None
+    second_price_usd_per_million: tuple[float, float] | None = None
     budget_usd: float = Field(5.0, ge=0)
     budget_usd_per_day: float | None = Field(None, ge=0)
     budget_usd_per_run: float | None = Field(None, ge=0)

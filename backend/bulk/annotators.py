@@ -5,52 +5,68 @@ from __future__ import annotations
 from backend.errors import ConfigurationError
 from backend.llm.batch_annotator import BatchAnnotator, Parts
 from backend.llm.batches import Batches
+from backend.llm.confidence import confident
 from backend.llm.factory import build_annotator, build_batch_client, chosen_provider
 from backend.llm.fallback import with_fallback
+from backend.llm.panel import Member
 from backend.llm.replay import KnownAnswers, without_key
 from backend.protocols import Annotator, Progress, silent
 from backend.services import Services
+from backend.settings import LlmSettings
 from backend.store.batches import SqlBatchRecords
 from backend.store.money import SqlAnswerCache
 
 
 def asking_at_once(services: Services, account: str) -> Annotator:
     """Many calls side by side."""
-    annotator = with_fallback(
+    annotator = confident(
         services.settings.llm,
-        project_id=None,
-        ledger=services.ledger(account),
-        cache=SqlAnswerCache(services.database),
-        gates=services.gates,
+        lambda llm, repetition: with_fallback(
+            llm,
+            project_id=None,
+            ledger=services.ledger(account),
+            cache=SqlAnswerCache(services.database),
+            gates=services.gates,
+            repetition=repetition,
+        ),
     )
     return _configured(annotator)
 
 
 def in_batches(services: Services, account: str, progress: Progress = silent) -> Annotator:
     """Half the price, within a day; goes on with the batches that an earlier run left open."""
-    llm = services.settings.llm
-    client, provider = build_batch_client(llm), chosen_provider(llm)
-    if client is None or provider is None:
-        raise no_llm()
     ledger = services.ledger(account)
-    records = SqlBatchRecords(services.database, account, provider, client.model)
-    parts = Parts(
-        Batches(client, ledger, records, llm.batch_poll_seconds),
-        ledger,
-        SqlAnswerCache(services.database),
-        progress,
-    )
-    return BatchAnnotator(llm, parts)
+
+    def build(llm: LlmSettings, repetition: int) -> Member | None:
+        client, provider = build_batch_client(llm), chosen_provider(llm)
+        if client is None or provider is None:
+            return None
+        # Each repetition finds its own open batches again, never those of another.
+        owner = f"{account}/{repetition}" if repetition else account
+        records = SqlBatchRecords(services.database, owner, provider, client.model)
+        parts = Parts(
+            Batches(client, ledger, records, llm.batch_poll_seconds),
+            ledger,
+            SqlAnswerCache(services.database),
+            progress,
+        )
+        return BatchAnnotator(llm, parts, repetition)
+
+    return _configured(confident(services.settings.llm, build))
 
 
 def replaying(services: Services, account: str) -> Annotator:
     """Known answers only."""
-    annotator = build_annotator(
-        without_key(services.settings.llm),
-        project_id=None,
-        ledger=services.ledger(account),
-        cache=SqlAnswerCache(services.database),
-        make_paid=KnownAnswers,
+    annotator = confident(
+        services.settings.llm,
+        lambda llm, repetition: build_annotator(
+            without_key(llm),
+            project_id=None,
+            ledger=services.ledger(account),
+            cache=SqlAnswerCache(services.database),
+            make_paid=KnownAnswers,
+            repetition=repetition,
+        ),
     )
     return _configured(annotator)
 

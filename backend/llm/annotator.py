@@ -23,6 +23,7 @@ from backend.llm.chat import ChatRequest, Completion, Failure, Stop
 from backend.llm.demonstrations import Demonstrations, NoDemonstrations
 from backend.llm.grouping import grouped
 from backend.llm.guidelines import NO_GUIDELINES, Guidelines
+from backend.llm.logprobs import of_text
 from backend.llm.paid import PaidClient, Run
 from backend.llm.prompt import Brief, Prompt
 from backend.protocols import AnswerCache
@@ -39,6 +40,8 @@ class AnnotatorOptions:
     """What is asked, for whom, and how much at once.
 
     ``demonstrations`` chooses examples anew for each pass over tasks, as labels are added.
+    ``logprobs`` has spans scored by how likely the model found its words, ``repetition`` asks
+    anew what was answered under another number.
     """
 
     project_id: int | None = None
@@ -47,6 +50,8 @@ class AnnotatorOptions:
     concurrency: int = 8
     sentences_per_call: int = 1
     demonstrations: Callable[[LabelScheme], Demonstrations] | None = None
+    logprobs: bool = False
+    repetition: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,11 +104,14 @@ class LlmAnnotator:
     @property
     def prompt_version(self) -> str:
         """Name and content hash of the prompt, and of the guidelines if there are any."""
-        versions = (self._prompt.version, self._options.guidelines.version)
+        scored = "logprobs" if self._options.logprobs else ""
+        versions = (self._prompt.version, self._options.guidelines.version, scored)
         return "/".join(version for version in versions if version)
 
-    def annotate(self, tasks: Sequence[Task], scheme: LabelScheme) -> Iterator[Answer]:
-        """See :meth:`backend.protocols.Annotator.annotate`.
+    def annotate(
+        self, tasks: Sequence[Task], scheme: LabelScheme, run: str | None = None
+    ) -> Iterator[Answer]:
+        """See :meth:`backend.protocols.Annotator.annotate`; ``run`` is whose budget it falls under.
 
         Up to ``options.sentences_per_call`` texts share a call. What an answer leaves out, repeats,
         mixes up or cuts off is asked once more, alone; so is every text of a call that was
@@ -120,7 +128,7 @@ class LlmAnnotator:
         """
         choose = self._options.demonstrations
         demonstrations = choose(scheme) if choose else NoDemonstrations()
-        shared = Pass(self._paid.start(), scheme, demonstrations)
+        shared = Pass(self._paid.start(run), scheme, demonstrations)
         together = self._options.sentences_per_call if demonstrations.fixed else 1
         waiting = grouped(tasks, min(together, self._prompt.most_texts))
         pending: set[Future[tuple[list[Answer], Sequence[Task]]]] = set()
@@ -205,7 +213,7 @@ class LlmAnnotator:
             self._cache.put_many({key: to_stored(part) for key, part in clear.items()})
 
         tasks = [question.task for question in questions]
-        request = self._prompt.question(tasks, self._brief(tasks[0], shared))
+        request = self._question(tasks, shared)
         reply = self._paid.ask(request, self._call(tasks, shared), shared.run, keep)
         if isinstance(reply, Failure) and reply.outcome in NOT_ABOUT_A_TEXT:
             return dict.fromkeys((question.key for question in questions), reply)
@@ -225,7 +233,8 @@ class LlmAnnotator:
         mixed_up: set[str] = set()
         for position, text in self._prompt.parts(reply.text, len(questions)).items():
             key, task = questions[position].key, questions[position].task
-            part = replace(reply, text=text, stop=Stop.COMPLETE, usage=None)
+            certainties = of_text(position + 1, reply.certainties)
+            part = Completion(text, Stop.COMPLETE, None, certainties, reply.origin)
             answer = self._answer(task, part, scheme)
             if answer.suggestion is not None:
                 useful[key] = part
@@ -233,8 +242,15 @@ class LlmAnnotator:
         return {key: part for key, part in useful.items() if key not in mixed_up}
 
     def _alone(self, task: Task, shared: Pass) -> Question:
-        request = self._prompt.question([task], self._brief(task, shared))
+        request = self._question([task], shared)
         return Question(task, request, answer_key(self._client, self.prompt_version, request))
+
+    def _question(self, tasks: Sequence[Task], shared: Pass) -> ChatRequest:
+        request = self._prompt.question(tasks, self._brief(tasks[0], shared))
+        options = self._options
+        if not options.logprobs and not options.repetition:
+            return request
+        return replace(request, logprobs=options.logprobs, repetition=options.repetition)
 
     def _brief(self, task: Task, shared: Pass) -> Brief:
         return Brief(

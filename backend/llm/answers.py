@@ -7,6 +7,7 @@ from itertools import islice
 
 from backend.domain import Answer, LabelScheme, Outcome, Source, Suggestion, Task
 from backend.llm.chat import Completion, Failure, Stop
+from backend.llm.logprobs import scored
 from backend.llm.parsing import InvalidAnswer
 from backend.llm.readings import Reader, Reading, read_mentions
 from backend.text.spans import Mention, align
@@ -40,7 +41,7 @@ def answer_to(
     reading = read(reply.text, task.text, scheme)
     if isinstance(reading, InvalidAnswer):
         return Answer(task.id, Outcome.INVALID, detail=reading.reason)
-    return _suggested(task, reading, source)
+    return _suggested(task, scored(reading, task.text, reply.certainties), source)
 
 
 def _suggested(task: Task, reading: Reading, source: Source) -> Answer:

@@ -35,9 +35,10 @@ class BatchAnnotator:
     are yielded when all of them are there.
     """
 
-    def __init__(self, llm: LlmSettings, parts: Parts) -> None:
+    def __init__(self, llm: LlmSettings, parts: Parts, repetition: int = 0) -> None:
         self._llm = llm
         self._parts = parts
+        self._repetition = repetition
         self._alone = llm.model_copy(update={"sentences_per_call": 1})
         self._final = self._annotator(llm, PaidClient, parts.cache)
 
@@ -51,22 +52,28 @@ class BatchAnnotator:
         """The version of the prompt."""
         return self._final.prompt_version
 
-    def annotate(self, tasks: Sequence[Task], scheme: LabelScheme) -> Iterator[Answer]:
-        """See :meth:`backend.protocols.Annotator.annotate`.
+    def annotate(
+        self, tasks: Sequence[Task], scheme: LabelScheme, run: str | None = None
+    ) -> Iterator[Answer]:
+        """See :meth:`backend.llm.panel.Member.annotate`.
 
         Raises :class:`~backend.errors.ProviderError` where a batch cannot be submitted or looked
         after; a later call goes on with it.
         """
         batches, progress = self._parts.batches, self._parts.progress
         failures: dict[str, Failure] = {}
-        batches.resume(*self._collect((self._llm, self._alone), tasks, scheme))
+        batches.resume(*self._collect((self._llm, self._alone), tasks, scheme, run))
         for llm in (self._llm, self._alone):
-            failures = batches.ask(*self._collect((llm,), tasks, scheme), progress)
+            failures = batches.ask(*self._collect((llm,), tasks, scheme, run), progress)
         known = self._annotator(self._alone, answering(failures), self._parts.cache)
-        yield from known.annotate(tasks, scheme)
+        yield from known.annotate(tasks, scheme, run)
 
     def _collect(
-        self, ways: Sequence[LlmSettings], tasks: Sequence[Task], scheme: LabelScheme
+        self,
+        ways: Sequence[LlmSettings],
+        tasks: Sequence[Task],
+        scheme: LabelScheme,
+        run: str | None,
     ) -> tuple[CollectingClient, AnswersAtOnce]:
         """The questions to which the cache holds no answer, asked in one way or several."""
         made: list[CollectingClient] = []
@@ -79,7 +86,7 @@ class BatchAnnotator:
 
         answers = AnswersAtOnce(self._parts.cache)
         for llm in ways:
-            for _ in self._annotator(llm, make, answers).annotate(tasks, scheme):
+            for _ in self._annotator(llm, make, answers).annotate(tasks, scheme, run):
                 pass
         for other in made[1:]:
             made[0].asked.update(other.asked)
@@ -87,7 +94,12 @@ class BatchAnnotator:
 
     def _annotator(self, llm: LlmSettings, make: MakePaid, cache: AnswerCache) -> LlmAnnotator:
         annotator = build_annotator(
-            llm, project_id=None, ledger=self._parts.ledger, cache=cache, make_paid=make
+            llm,
+            project_id=None,
+            ledger=self._parts.ledger,
+            cache=cache,
+            make_paid=make,
+            repetition=self._repetition,
         )
         if annotator is None:
             raise ConfigurationError("There is no LLM to annotate with: set llm.provider.")

@@ -17,7 +17,7 @@ import json
 import time
 import uuid
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from threading import Lock
 from typing import Protocol
 
@@ -241,5 +241,6 @@ def custom_id(batch: str, digest: str) -> str:
 
 def digest_of(request: ChatRequest) -> str:
     """Forty characters that tell a question from others, as vendors take no long ids."""
-    asked = {part.name: getattr(request, part.name) for part in fields(request)}
-    return hashlib.sha256(json.dumps(asked, sort_keys=True).encode("ascii")).hexdigest()[:40]
+    return hashlib.sha256(
+        json.dumps(request.identity(), sort_keys=True).encode("ascii")
+    ).hexdigest()[:40]

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, fields
+from dataclasses import asdict, astuple
 
-from backend.llm.chat import ChatClient, ChatRequest, Completion, Stop
+from backend.llm.chat import Certainty, ChatClient, ChatRequest, Completion, Stop
 
 
 def answer_key(client: ChatClient, prompt_version: str, request: ChatRequest) -> str:
@@ -18,14 +18,15 @@ def answer_key(client: ChatClient, prompt_version: str, request: ChatRequest) ->
 
     The request holds labels, guidelines, language and text.
     """
-    asked = {part.name: getattr(request, part.name) for part in fields(request)}
-    shaping = [client.provider, client.model, prompt_version, asked]
+    shaping = [client.provider, client.model, prompt_version, request.identity()]
     return hashlib.sha256(json.dumps(shaping, sort_keys=True).encode("ascii")).hexdigest()
 
 
 def to_stored(completion: Completion) -> str:
     """The completion as ASCII JSON, so that any database takes whatever the model wrote."""
     stored: dict[str, object] = {"stop": completion.stop.value, "text": completion.text}
+    if completion.certainties:
+        stored["certainties"] = [astuple(one) for one in completion.certainties]
     if completion.origin is not None:
         stored["origin"] = asdict(completion.origin)
     return json.dumps(stored)
@@ -38,6 +39,8 @@ def from_stored(stored: str) -> Completion | None:
     """
     try:
         data = json.loads(stored)
-        return Completion(str(data["text"]), Stop(data["stop"]), usage=None)
+        text, stop = str(data["text"]), Stop(data["stop"])
+        certainties = tuple(Certainty(*one) for one in data.get("certainties", ()))
+        return Completion(text, stop, None, certainties)
     except (ValueError, TypeError, KeyError):
         return None

@@ -41,6 +41,8 @@ BATCHES: Mapping[str, Callable[[str, str | None, str | None], BatchClient]] = {
     "anthropic": AnthropicBatches,
 }
 
+SAYS_LOGPROBS = frozenset({"openai"})
+
 DEMONSTRATIONS: Mapping[str, Callable[[Sequence[Example], int], Demonstrations]] = {
     "static": StaticDemonstrations,
     "nearest": NearestDemonstrations,
@@ -60,11 +62,12 @@ def build_annotator(  # noqa: PLR0913 - the parts an annotator is made of
     cache: AnswerCache,
     make_paid: MakePaid = PaidClient,
     accepted: Accepted | None = None,
+    repetition: int = 0,
 ) -> LlmAnnotator | None:
     """The annotator of the settings; ``None`` where there is no provider, or no key for ``auto``.
 
     ``make_paid`` decides how calls are made, for example in a batch. ``accepted`` gives the labels
-    that may be shown as examples.
+    that may be shown as examples. Of questions that differ in ``repetition`` alone each is asked.
 
     A provider that is named needs a key, except at an address of one's own. Raises
     :class:`~backend.errors.ConfigurationError` for a missing key, model or prompt, and
@@ -73,6 +76,11 @@ def build_annotator(  # noqa: PLR0913 - the parts an annotator is made of
     provider = chosen_provider(llm)
     if provider is None:
         return None
+    if llm.confidence == "logprobs" and provider not in SAYS_LOGPROBS:
+        raise ConfigurationError(
+            f"{provider} does not say how likely its tokens are. Set llm.confidence to stated, "
+            f"repetition or agreement."
+        )
     client = _client(provider, llm)
     price = price_of(provider, client.model, llm.price_usd_per_million)
     prompt = chosen_prompt(llm)
@@ -83,6 +91,8 @@ def build_annotator(  # noqa: PLR0913 - the parts an annotator is made of
         llm.concurrency,
         llm.sentences_per_call,
         chosen_demonstrations(llm, prompt, accepted),
+        logprobs=llm.confidence == "logprobs",
+        repetition=repetition,
     )
     policy = RetryPolicy(llm.max_attempts, llm.deadline_seconds)
     paid = make_paid(client, price, ledger, policy)

@@ -11,7 +11,8 @@ from backend.llm.chat import ChatClient
 from backend.llm.factory import Accepted, MakePaid, build_annotator
 from backend.llm.gate import Gates
 from backend.llm.paid import PaidClient, RetryPolicy
-from backend.protocols import Annotator, AnswerCache, Ledger
+from backend.llm.panel import Member
+from backend.protocols import AnswerCache, Ledger
 from backend.settings import LlmSettings
 
 
@@ -22,7 +23,7 @@ class FallbackAnnotator:
     retired the model. Each has its own price, and its own answers in the cache.
     """
 
-    def __init__(self, first: Annotator, second: Annotator) -> None:
+    def __init__(self, first: Member, second: Member) -> None:
         self._first = first
         self._second = second
 
@@ -36,19 +37,21 @@ class FallbackAnnotator:
         """The version of the first model's prompt."""
         return self._first.prompt_version
 
-    def annotate(self, tasks: Sequence[Task], scheme: LabelScheme) -> Iterator[Answer]:
-        """See :meth:`backend.protocols.Annotator.annotate`."""
+    def annotate(
+        self, tasks: Sequence[Task], scheme: LabelScheme, run: str | None = None
+    ) -> Iterator[Answer]:
+        """See :meth:`backend.llm.panel.Member.annotate`."""
         by_id: defaultdict[str, list[Task]] = defaultdict(list)
         for task in tasks:
             by_id[task.id].append(task)
         unreached: list[Task] = []
-        for answer in self._first.annotate(tasks, scheme):
+        for answer in self._first.annotate(tasks, scheme, run):
             if answer.outcome is Outcome.UNREACHABLE:
                 unreached.append(by_id[answer.task_id].pop())
             else:
                 yield answer
         if unreached:
-            yield from self._second.annotate(unreached, scheme)
+            yield from self._second.annotate(unreached, scheme, run)
 
 
 def with_fallback(  # noqa: PLR0913 - the parts an annotator is made of
@@ -59,13 +62,15 @@ def with_fallback(  # noqa: PLR0913 - the parts an annotator is made of
     cache: AnswerCache,
     gates: Gates,
     accepted: Accepted | None = None,
-) -> Annotator | None:
+    repetition: int = 0,
+) -> Member | None:
     """The annotator of the settings, with its fallback model behind it if there is one.
 
-    Raises what :func:`~backend.llm.factory.build_annotator` raises, for either model.
+    Of questions that differ in ``repetition`` alone each is asked. Raises what
+    :func:`~backend.llm.factory.build_annotator` raises, for either model.
     """
 
-    def build(settings: LlmSettings) -> Annotator | None:
+    def build(settings: LlmSettings) -> Member | None:
         return build_annotator(
             settings,
             project_id=project_id,
@@ -73,6 +78,7 @@ def with_fallback(  # noqa: PLR0913 - the parts an annotator is made of
             cache=cache,
             make_paid=through(gates),
             accepted=accepted,
+            repetition=repetition,
         )
 
     first = build(llm)

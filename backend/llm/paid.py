@@ -39,8 +39,8 @@ Keep = Callable[[Completion], None]
 class Run:
     """What the threads of one pass over many tasks share: the purse, and when to stop."""
 
-    def __init__(self, ledger: Ledger, patience: int) -> None:
-        self.id = uuid.uuid4().hex
+    def __init__(self, ledger: Ledger, patience: int, name: str | None = None) -> None:
+        self.id = name or uuid.uuid4().hex
         self.closing = Event()
         self.over: Failure | None = None
         self._ledger = ledger
@@ -140,9 +140,9 @@ class PaidClient:
         self._policy = policy or RetryPolicy()
         self._gate = gate or Gate()
 
-    def start(self) -> Run:
-        """A new pass over tasks."""
-        return Run(self._ledger, self._policy.patience)
+    def start(self, name: str | None = None) -> Run:
+        """A new pass over tasks; passes of one name share the budget of a run."""
+        return Run(self._ledger, self._policy.patience, name)
 
     def ask(
         self, request: ChatRequest, call: PaidCall, run: Run, keep: Keep

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, Field, ValidationError
 
 from backend.domain import Outcome, Usage
 from backend.llm.chat import Completion, Failure, Stop
+from backend.llm.logprobs import Piece, certainties
 
 Tokens = Annotated[int, Field(ge=0)]
 Wire = TypeVar("Wire", bound=BaseModel)
@@ -38,6 +40,26 @@ class OpenAIChoice(BaseModel):
 
     message: OpenAIMessage
     finish_reason: str | None = None
+    logprobs: Any = None
+
+
+class OpenAIToken(BaseModel):
+    """A piece of an answer; its bytes need not be whole characters."""
+
+    token: str
+    logprob: float
+    bytes: list[Annotated[int, Field(ge=0, le=255)]] | None = None
+
+    def piece(self) -> Piece:
+        """The token as :func:`backend.llm.logprobs.certainties` takes it."""
+        content = self.token.encode("utf-8", "replace") if self.bytes is None else bytes(self.bytes)
+        return content, self.logprob
+
+
+class OpenAILogprobs(BaseModel):
+    """How likely each token of an answer was."""
+
+    content: list[OpenAIToken]
 
 
 class OpenAIReply(BaseModel):
@@ -97,7 +119,7 @@ def read_anthropic(body: bytes) -> Completion | Failure:
 def _read(
     body: bytes,
     form: type[Wire],
-    answer_of: Callable[[Wire], tuple[str, Stop]],
+    answer_of: Callable[[Wire], Completion],
     usage_of: Callable[[Any], Usage | None],
 ) -> Completion | Failure:
     try:
@@ -106,14 +128,14 @@ def _read(
         return _malformed("the reply is not JSON", None)
     usage = usage_of(data.get("usage")) if isinstance(data, dict) else None
     try:
-        text, stop = answer_of(form.model_validate(data))
+        answer = answer_of(form.model_validate(data))
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         where = ".".join(str(part) for part in first["loc"])
         return _malformed(f"the reply has no usable {where or 'form'}: {first['msg']}", usage)
-    if not text and stop is Stop.COMPLETE:
+    if not answer.text and answer.stop is Stop.COMPLETE:
         return _malformed("the reply holds no text", usage)
-    return Completion(text, stop, usage)
+    return replace(answer, usage=usage)
 
 
 def _malformed(detail: str, usage: Usage | None) -> Failure:
@@ -121,17 +143,20 @@ def _malformed(detail: str, usage: Usage | None) -> Failure:
     return Failure(Outcome.INVALID, detail, retryable=True, usage=usage)
 
 
-def _openai_answer(reply: OpenAIReply) -> tuple[str, Stop]:
+def _openai_answer(reply: OpenAIReply) -> Completion:
     choice = reply.choices[0]
     if choice.message.refusal:
-        return choice.message.refusal, Stop.REFUSED
+        return Completion(choice.message.refusal, Stop.REFUSED, None)
     stop = OPENAI_STOPS.get(choice.finish_reason or "", Stop.COMPLETE)
-    return choice.message.content or "", stop
+    text = choice.message.content or ""
+    likely = _validated(OpenAILogprobs, choice.logprobs) if choice.logprobs else None
+    pieces = [token.piece() for token in likely.content] if likely else []
+    return Completion(text, stop, None, certainties(text, pieces))
 
 
-def _anthropic_answer(reply: AnthropicReply) -> tuple[str, Stop]:
+def _anthropic_answer(reply: AnthropicReply) -> Completion:
     text = "".join(block.text for block in reply.content if block.type == "text")
-    return text, ANTHROPIC_STOPS.get(reply.stop_reason or "", Stop.COMPLETE)
+    return Completion(text, ANTHROPIC_STOPS.get(reply.stop_reason or "", Stop.COMPLETE), None)
 
 
 def _openai_usage(data: Any) -> Usage | None:

@@ -105,7 +105,7 @@ class ScriptedBatches:
         for line in self._files[body["input_file_id"]].splitlines():
             item = json.loads(line)
             question = wire.read({}, item["body"])
-            reply = wire.reply(question.model, self._work_on(wire, question, HALF))
+            reply = wire.reply(question, self._work_on(wire, question, HALF))
             response = {"status_code": 200, "request_id": "r", "body": reply}
             results.append({"custom_id": item["custom_id"], "response": response, "error": None})
         for expired in self._last(results):
@@ -117,7 +117,7 @@ class ScriptedBatches:
         results = []
         for item in body["requests"]:
             question = wire.read(headers, item["params"])
-            message = wire.reply(question.model, self._work_on(wire, question, HALF))
+            message = wire.reply(question, self._work_on(wire, question, HALF))
             result = {"type": "succeeded", "message": message}
             results.append({"custom_id": item["custom_id"], "result": result})
         for expired in self._last(results):

@@ -243,13 +243,13 @@ class _Handler(BaseHTTPRequestHandler):
         except (KeyError, TypeError, ValueError) as error:
             self._send_json(400, wire.error("invalid_request_error", f"malformed: {error!r}"))
         else:
-            self._deliver(wire, question.model, completion, fault)
+            self._deliver(wire, question, completion, fault)
 
     def _plain_headers(self) -> dict[str, str]:
         return {name.lower(): value for name, value in self.headers.items()}
 
     def _deliver(
-        self, wire: WireProtocol, model: str, completion: Completion, fault: Fault | None
+        self, wire: WireProtocol, question: Question, completion: Completion, fault: Fault | None
     ) -> None:
         if fault is Fault.HANG:
             self.server.llm.stopping.wait(60)
@@ -258,7 +258,7 @@ class _Handler(BaseHTTPRequestHandler):
         if fault is Fault.NOT_JSON:
             self._send(200, b"<html>It works!</html>")
             return
-        body = wire.reply(model, _as_faulty(completion, fault))
+        body = wire.reply(question, _as_faulty(completion, fault))
         if fault is Fault.NO_CHOICES:
             body = {key: None if key in {"choices", "content"} else body[key] for key in body}
         whole = json.dumps(body).encode()

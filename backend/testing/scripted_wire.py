@@ -17,6 +17,8 @@ SAMPLING = ("temperature", "top_p", "top_k")
 RETIRED = ("gpt-4-turbo", "gpt-4-0125-preview", "gpt-4-1106", "gpt-3.5", "claude-3", "claude-2")
 STRICT_KEYWORDS = {"type", "properties", "required", "additionalProperties", "items", "enum"}
 
+TOKEN_BYTES, TOKEN_LOGPROB = 5, -0.05
+
 OPENAI_FINISH = {
     Stop.COMPLETE: "stop",
     Stop.REFUSED: "stop",
@@ -44,11 +46,12 @@ class RequestRefusedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What a request asks: the model, the whole prompt, and the limit on the answer."""
+    """What a request asks: the model, the whole prompt, the limit on the answer, and how much."""
 
     model: str
     prompt: str
     max_output_tokens: int
+    logprobs: bool = False
 
 
 class WireProtocol(Protocol):
@@ -59,7 +62,7 @@ class WireProtocol(Protocol):
     def read(self, headers: Mapping[str, str], body: Json) -> Question:
         """The question in a request; raises :class:`RequestRefusedError` for a wrong one."""
 
-    def reply(self, model: str, completion: Completion) -> Json:
+    def reply(self, question: Question, completion: Completion) -> Json:
         """The body of a 200 response."""
 
     def error(self, code: str, message: str) -> Json:
@@ -84,9 +87,9 @@ class OpenAIWire:
         _demand_strict(answer_format["json_schema"]["schema"])
         limit = body["max_completion_tokens" if reasons else "max_tokens"]
         prompt = "\n".join(message["content"] for message in body["messages"])
-        return Question(model, prompt, int(limit))
+        return Question(model, prompt, int(limit), bool(body.get("logprobs")))
 
-    def reply(self, model: str, completion: Completion) -> Json:
+    def reply(self, question: Question, completion: Completion) -> Json:
         """See :meth:`WireProtocol.reply`."""
         text, stop, usage = completion.text, completion.stop, completion.usage or Usage()
         refused = stop is Stop.REFUSED
@@ -99,8 +102,15 @@ class OpenAIWire:
             "id": "chatcmpl-scripted",
             "object": "chat.completion",
             "created": 1_793_000_000,
-            "model": model,
-            "choices": [{"index": 0, "message": message, "finish_reason": OPENAI_FINISH[stop]}],
+            "model": question.model,
+            "choices": [
+                {
+                    "index": 0,
+                    "message": message,
+                    "finish_reason": OPENAI_FINISH[stop],
+                    "logprobs": logprobs_of(text) if question.logprobs else None,
+                }
+            ],
             "usage": {
                 "prompt_tokens": usage.input,
                 "completion_tokens": usage.output,
@@ -135,14 +145,14 @@ class AnthropicWire:
         messages = "\n".join(message["content"] for message in body["messages"])
         return Question(model, f"{system}\n{messages}", int(body["max_tokens"]))
 
-    def reply(self, model: str, completion: Completion) -> Json:
+    def reply(self, question: Question, completion: Completion) -> Json:
         """See :meth:`WireProtocol.reply`."""
         text, stop, usage = completion.text, completion.stop, completion.usage or Usage()
         return {
             "id": "msg_scripted",
             "type": "message",
             "role": "assistant",
-            "model": model,
+            "model": question.model,
             "content": [] if stop is Stop.REFUSED else [{"type": "text", "text": text}],
             "stop_reason": ANTHROPIC_REASONS[stop],
             "stop_sequence": None,
@@ -163,6 +173,23 @@ PROTOCOLS: Mapping[str, WireProtocol] = {
     "/v1/chat/completions": OpenAIWire(),
     "/v1/messages": AnthropicWire(),
 }
+
+
+def logprobs_of(text: str) -> Json:
+    """Every token is :data:`TOKEN_BYTES` long and equally likely; some hold half a character."""
+    content = text.encode()
+    tokens = [content[at : at + TOKEN_BYTES] for at in range(0, len(content), TOKEN_BYTES)]
+    return {
+        "content": [
+            {
+                "token": token.decode(errors="replace"),
+                "bytes": list(token),
+                "logprob": TOKEN_LOGPROB,
+                "top_logprobs": [],
+            }
+            for token in tokens
+        ]
+    }
 
 
 def _demand(holds: bool, what: str) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import pytest
 
 from backend.domain import LabelScheme, Outcome, SourceKind, Task
+from backend.llm.confidence import confident
 from backend.llm.factory import build_annotator
 from backend.protocols import Annotator
 from backend.settings import LlmSettings
@@ -38,20 +39,31 @@ def fake_room(budget: bool) -> Room:
 
 
 def llm_room(server: ScriptedLlm, provider: str, budget: bool) -> Room:
+    """``panel`` asks OpenAI twice, so what it asked counts half."""
+    times = 2 if provider == "panel" else 1
     settings = LlmSettings(
-        provider=provider,
+        provider="openai" if provider == "panel" else provider,
+        confidence="repetition" if provider == "panel" else "stated",
+        repetitions=2,
         openai_api_key=server.api_key,
         openai_base_url=server.openai_url,
         anthropic_api_key=server.api_key,
         anthropic_base_url=server.anthropic_url,
     )
     ledger = MemoryLedger(100 if budget else 0)
-    annotator = build_annotator(settings, project_id=1, ledger=ledger, cache=MemoryAnswerCache())
+    cache = MemoryAnswerCache()
+    annotator = confident(
+        settings,
+        lambda llm, repetition: build_annotator(
+            llm, project_id=1, ledger=ledger, cache=cache, repetition=repetition
+        ),
+    )
     assert annotator is not None
-    return Room(annotator, lambda: len(server.texts), lambda: server.fail_next(Fault.REFUSAL))
+    refusals = [Fault.REFUSAL] * times
+    return Room(annotator, lambda: len(server.texts) // times, lambda: server.fail_next(*refusals))
 
 
-@pytest.fixture(params=["fake", "openai", "anthropic"])
+@pytest.fixture(params=["fake", "openai", "anthropic", "panel"])
 def make_room(request: pytest.FixtureRequest) -> Iterator[Callable[[bool], Room]]:
     if request.param == "fake":
         yield fake_room

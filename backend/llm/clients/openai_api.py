@@ -153,5 +153,6 @@ def body_of(model: str, request: ChatRequest) -> dict[str, Any]:
             {"role": "user", "content": request.user},
         ],
         "response_format": {"type": "json_schema", "json_schema": answer_format},
+        **({"logprobs": True} if request.logprobs else {}),
         **openai_limits(model, request.max_output_tokens),
     }
