@@ -39,7 +39,7 @@ DIRECTIONS: Mapping[str, set[str]] = {
     "backend.settings": FOUNDATION,
     "backend.protocols": FOUNDATION,
     "backend.text": FOUNDATION,
-    "backend.active_learning": PROMISES,
+    "backend.active_learning": PROMISES | {"backend.quality"},
     "backend.quality": PROMISES,
     "backend.cost": PROMISES,
     "backend.loop": CORE,

@@ -1,0 +1,171 @@
+"""One tagger from human and LLM labels: what of the LLM enters is decided on human labels.
+
+An LLM's labels can help a tagger or hurt it, and nobody knows before. So each way of using them is
+tried in cross-validation on the human labels (Stone, 1974): left out, corrected (see
+:mod:`backend.active_learning.correction`), or as they are, with human labels weighing more. The way
+with the best strict span F1 trains the tagger; at equal F1 the one that uses the LLM less.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+
+from backend.active_learning.correction import confusion, corrected
+from backend.active_learning.label_loss import HUMAN_WEIGHT
+from backend.active_learning.trainer import Trainer, folds_of
+from backend.domain import Example, LabelScheme, SpanScores
+from backend.protocols import Tagger
+from backend.quality.span_f1 import SpanPair, span_scores
+
+FOLDS = 3
+
+
+class Mix(enum.StrEnum):
+    """A way of using LLM labels beside human ones, from the least to the most trusting."""
+
+    NONE = "none"
+    CORRECTED = "corrected"
+    AS_GIVEN = "as-given"
+
+
+@dataclass(frozen=True, slots=True)
+class Mixture:
+    """A tagger, and what it was made of.
+
+    ``llm_texts``: LLM-labelled texts that it learnt from, ``changed`` of them corrected;
+    ``human_weight``: what a human label weighed, where an LLM label weighed 1. ``scores``: strict
+    span counts of each way in cross-validation, empty where nothing was compared.
+    """
+
+    tagger: Tagger
+    mix: Mix
+    llm_texts: int
+    changed: int
+    human_weight: int
+    reason: str
+    scores: Mapping[Mix, SpanScores] = field(default_factory=lambda: MappingProxyType({}))
+
+
+@dataclass(frozen=True, slots=True)
+class Labels:
+    """All labels there are, by what they are good for.
+
+    ``answers``: the LLM's labels of texts that humans labelled too, by text; ``unchecked``: its
+    labels of all others.
+    """
+
+    human: Sequence[Example]
+    answers: Mapping[str, Example]
+    unchecked: Sequence[Example]
+
+
+def learn_from_both(
+    human: Sequence[Example],
+    llm: Sequence[Example],
+    trainer: Trainer,
+    mix: Mix | None = None,
+    folds: int = FOLDS,
+) -> Mixture:
+    """Train on human labels and on as much of the LLM's as helps.
+
+    ``llm`` may hold texts that humans labelled as well: they are never learnt from, and tell how
+    the LLM errs. ``mix`` forces a way; ``None`` chooses by cross-validation in ``folds`` folds,
+    which trains ``3 * folds`` taggers more. Weights of the examples count in every way.
+
+    Raises :class:`~backend.errors.InputError` where the labels hold no span to learn from.
+    """
+    labels = _sorted_out(human, llm)
+    if not labels.unchecked:
+        return _learnt(labels, Mix.NONE, trainer, "no LLM labels beside the human ones")
+    if mix is not None:
+        return _learnt(labels, mix, trainer, "as set")
+    judges = {example.text for example in human if example.spans}
+    if len(judges) < folds:
+        reason = f"{len(judges)} human labels with a span are too few to judge the LLM's by"
+        return _learnt(labels, Mix.AS_GIVEN, trainer, reason)
+    scores = cross_validate(labels, trainer, folds)
+    best = max(Mix, key=lambda way: scores[way].f1)  # the first of equals
+    found = ", ".join(f"{way.value} {100 * scores[way].f1:.1f}" for way in Mix)
+    mixture = _learnt(labels, best, trainer, f"cross-validated F1: {found}")
+    return replace(mixture, scores=MappingProxyType(scores))
+
+
+def cross_validate(labels: Labels, trainer: Trainer, folds: int) -> dict[Mix, SpanScores]:
+    """Strict span counts of each way on human labels that it did not see.
+
+    Copies of a text share a fold, and no label of a held-out text takes part in anything.
+    """
+    fold = folds_of([example.text for example in labels.human], folds, trainer.rng)
+    pairs: dict[Mix, list[SpanPair]] = {way: [] for way in Mix}
+    for number in range(folds):
+        inside = [item for item, of in zip(labels.human, fold, strict=True) if of == number]
+        seen = replace(
+            labels,
+            human=[item for item, of in zip(labels.human, fold, strict=True) if of != number],
+        )
+        base = trainer.train_if_possible(seen.human)
+        for way in Mix:
+            examples = training_set(seen, way, base, trainer.scheme)
+            tagger = base if way is Mix.NONE else trainer.train_if_possible(examples)
+            pairs[way] += _found(tagger, inside)
+    return {way: span_scores(pairs[way]) for way in Mix}
+
+
+def training_set(
+    labels: Labels, way: Mix, base: Tagger | None, scheme: LabelScheme
+) -> list[Example]:
+    """What a tagger learns from in each way.
+
+    ``base`` learnt from the human labels alone, ``None`` where these hold no span; nothing can be
+    corrected then.
+    """
+    if way is Mix.NONE:
+        return list(labels.human)
+    if way is Mix.AS_GIVEN or base is None:
+        weighty = [
+            replace(example, weight=HUMAN_WEIGHT * example.weight) for example in labels.human
+        ]
+        return [*weighty, *labels.unchecked]
+    checked = [example for example in labels.human if example.text in labels.answers]
+    answers = [labels.answers[example.text] for example in checked]
+    taggings = base.tag([example.text for example in labels.unchecked])
+    table = confusion(checked, answers, taggings, labels.unchecked, scheme)
+    better = corrected(taggings, labels.unchecked, table, scheme)
+    return [*labels.human, *(item.example for item in better)]
+
+
+def _learnt(labels: Labels, way: Mix, trainer: Trainer, reason: str) -> Mixture:
+    base = trainer.train_if_possible(labels.human) if way is Mix.CORRECTED else None
+    examples = training_set(labels, way, base, trainer.scheme)
+    from_llm = examples[len(labels.human) :]
+    pairs = zip(from_llm, labels.unchecked, strict=False)
+    return Mixture(
+        tagger=trainer.train(examples),
+        mix=way,
+        llm_texts=len(from_llm),
+        changed=sum(used.spans != given.spans for used, given in pairs),
+        human_weight=HUMAN_WEIGHT if way is Mix.AS_GIVEN else 1,
+        reason=reason,
+    )
+
+
+def _sorted_out(human: Sequence[Example], llm: Sequence[Example]) -> Labels:
+    labelled = {example.text for example in human}
+    return Labels(
+        human=human,
+        answers={example.text: example for example in llm if example.text in labelled},
+        unchecked=[example for example in llm if example.text not in labelled],
+    )
+
+
+def _found(tagger: Tagger | None, examples: Sequence[Example]) -> list[SpanPair]:
+    """Human and found spans of each text; no tagger finds none."""
+    if tagger is None:
+        return [(example.spans, ()) for example in examples]
+    taggings = tagger.tag([example.text for example in examples])
+    return [
+        (example.spans, tagging.spans) for example, tagging in zip(examples, taggings, strict=True)
+    ]

@@ -1,0 +1,48 @@
+"""Training again and again on parts of the labels, as cross-fitting and cross-validation do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from backend.domain import Example, LabelScheme
+from backend.protocols import Progress, Tagger, TaggerFamily, silent
+
+IntArray = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Trainer:
+    """Everything that trainings have in common.
+
+    ``progress`` hears of each training's own steps, and may raise to interrupt it.
+    """
+
+    family: TaggerFamily
+    scheme: LabelScheme
+    rng: np.random.Generator
+    progress: Progress = silent
+
+    def train(self, examples: Sequence[Example]) -> Tagger:
+        """A tagger of the examples.
+
+        Raises :class:`~backend.errors.InputError` where they hold no span to learn from.
+        """
+        return self.family.train(examples, self.scheme, self.rng, self.progress)
+
+    def train_if_possible(self, examples: Sequence[Example]) -> Tagger | None:
+        """A tagger of the examples, ``None`` where they hold no span to learn from."""
+        counting = (example for example in examples if example.weight >= 0.5)
+        if any(span.label in self.scheme for example in counting for span in example.spans):
+            return self.train(examples)
+        return None
+
+
+def folds_of(texts: Sequence[str], folds: int, rng: np.random.Generator) -> IntArray:
+    """(n_texts,): the fold of each text, drawn evenly; copies of a text share theirs."""
+    distinct = {text: place for place, text in enumerate(dict.fromkeys(texts))}
+    drawn = rng.permutation(len(distinct)) % folds
+    return np.array([drawn[distinct[text]] for text in texts], dtype=np.int64)

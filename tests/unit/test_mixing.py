@@ -1,0 +1,162 @@
+import numpy as np
+import pytest
+
+from backend.active_learning.mixing import Mix, learn_from_both
+from backend.active_learning.trainer import Trainer
+from backend.domain import Example, LabelScheme, Span
+from backend.errors import InputError
+from backend.tagger.crf import CrfFamily
+from backend.testing.taggers import FakeTaggerFamily
+
+SCHEME = LabelScheme(("PER", "LOC"))
+NAMES = ("Amina", "Juma", "Zanele", "Tunde", "Ngozi", "Sipho", "Wanjiru", "Kofi", "Thandi", "Bola")
+PLACES = ("Mombasa", "Kano", "Ibadan", "Durban", "Segou", "Lagos", "Gaborone", "Jos", "Mopti")
+
+
+def gold(number):
+    """A sentence about somebody somewhere, rightly labelled."""
+    name, place = NAMES[number % len(NAMES)], PLACES[(3 * number) % len(PLACES)]
+    text = f"{name} lives near {place} since {number}"
+    at = text.index(place)
+    return Example(str(number), text, (Span(0, len(name), "PER"), Span(at, at + len(place), "LOC")))
+
+
+def swapped(example):
+    """The same with persons and places mixed up."""
+    other = {"PER": "LOC", "LOC": "PER"}
+    spans = tuple(Span(span.start, span.end, other[span.label]) for span in example.spans)
+    return Example(example.task_id, example.text, spans)
+
+
+def trainer(family=None, seed=0):
+    return Trainer(family or CrfFamily(), SCHEME, np.random.default_rng(seed))
+
+
+def found(mixture, number=500):
+    (tagging,) = mixture.tagger.tag([gold(number).text])
+    return tagging.spans == gold(number).spans
+
+
+HUMAN = [gold(number) for number in range(12)]
+
+
+class TestChoosing:
+    def test_good_llm_labels_enter_where_human_ones_are_few(self):
+        """The tagger learns words by heart, and four texts hold few of them."""
+        llm = [gold(number) for number in range(20, 80)]
+
+        mixture = learn_from_both(HUMAN[:4], llm, trainer(FakeTaggerFamily()))
+
+        assert mixture.mix is not Mix.NONE
+        assert mixture.llm_texts == 60
+        assert found(mixture)
+
+    def test_labels_that_are_always_wrong_do_not_enter_as_they_are(self):
+        mixture = learn_from_both(HUMAN, [swapped(gold(n)) for n in range(20, 80)], trainer())
+
+        assert mixture.mix is not Mix.AS_GIVEN
+        assert found(mixture)
+
+    def test_wrong_labels_are_turned_right_once_a_human_has_shown_how_they_are_wrong(self):
+        llm = [swapped(gold(number)) for number in range(60)]
+
+        mixture = learn_from_both(HUMAN, llm, trainer(), mix=Mix.CORRECTED)
+
+        assert (mixture.llm_texts, mixture.changed) == (48, 48)
+        assert found(mixture)
+
+    def test_the_scores_behind_the_choice_are_told(self):
+        mixture = learn_from_both(HUMAN, [gold(n) for n in range(20, 50)], trainer())
+
+        assert set(mixture.scores) == set(Mix)
+        assert mixture.scores[mixture.mix].f1 == max(s.f1 for s in mixture.scores.values())
+        assert mixture.reason.startswith("cross-validated F1: none ")
+
+    def test_where_nothing_is_gained_human_labels_stay_alone(self):
+        """The fake tagger knows every word already, so all ways score alike."""
+        mixture = learn_from_both(HUMAN * 3, [*HUMAN[:2], gold(30)], trainer(FakeTaggerFamily()))
+
+        assert (mixture.mix, mixture.llm_texts) == (Mix.NONE, 0)
+
+    def test_equal_seeds_choose_alike(self):
+        llm = [gold(number) for number in range(20, 40)]
+
+        first, second = (learn_from_both(HUMAN, llm, trainer(seed=3)) for _ in range(2))
+
+        assert (first.mix, first.scores) == (second.mix, second.scores)
+
+
+class TestWhatIsLearntFrom:
+    def test_a_text_that_a_human_labelled_never_enters_with_the_llms_label(self):
+        family = FakeTaggerFamily()
+        llm = [swapped(example) for example in HUMAN] + [gold(30)]
+
+        learn_from_both(HUMAN, llm, trainer(family), mix=Mix.AS_GIVEN)
+
+        learnt = [item for item in family.trained_on[-1] if item.text == HUMAN[0].text]
+        assert [item.spans for item in learnt] == [HUMAN[0].spans]
+
+    def test_no_label_of_a_held_out_text_takes_part_in_a_fold(self):
+        """Each training of the cross-validation lacks the texts it is measured on, in any form."""
+        family = FakeTaggerFamily()
+        llm = [swapped(example) for example in HUMAN] + [gold(n) for n in range(30, 40)]
+
+        learn_from_both(HUMAN, llm, trainer(family), folds=3)
+
+        human = {example.text for example in HUMAN}
+        seen = [human & {item.text for item in examples} for examples in family.trained_on[:9]]
+        assert {len(texts) for texts in seen} == {8}
+
+    def test_human_labels_weigh_more_beside_labels_as_given(self):
+        family = FakeTaggerFamily()
+
+        mixture = learn_from_both(HUMAN[:1], [gold(30)], trainer(family), mix=Mix.AS_GIVEN)
+
+        assert [item.weight for item in family.trained_on[-1]] == [3.0, 1.0]
+        assert mixture.human_weight == 3
+
+
+class TestLimits:
+    @pytest.mark.parametrize("mix", [None, *Mix])
+    def test_without_llm_labels_humans_decide_alone(self, mix):
+        mixture = learn_from_both(HUMAN, [swapped(HUMAN[0])], trainer(), mix=mix)
+
+        assert (mixture.mix, mixture.llm_texts, mixture.scores) == (Mix.NONE, 0, {})
+
+    @pytest.mark.parametrize("n", [0, 1, 2])
+    def test_with_hardly_a_human_label_the_llm_is_taken_at_its_word(self, n):
+        mixture = learn_from_both(HUMAN[:n], [gold(number) for number in range(30, 60)], trainer())
+
+        assert mixture.mix is Mix.AS_GIVEN
+        assert "too few" in mixture.reason
+        assert found(mixture)
+
+    @pytest.mark.parametrize("mix", [None, Mix.CORRECTED])
+    def test_human_labels_without_a_span_leave_nothing_to_judge_or_correct_by(self, mix):
+        nothing = [Example(str(n), f"nobody was there {n}", ()) for n in range(6)]
+
+        mixture = learn_from_both(nothing, [gold(n) for n in range(30, 60)], trainer(), mix=mix)
+
+        assert mixture.llm_texts == 30
+        assert found(mixture)
+
+    def test_no_span_anywhere_is_an_error_that_says_so(self):
+        with pytest.raises(InputError):
+            learn_from_both([Example("1", "nobody", ())], [Example("2", "none", ())], trainer())
+
+    def test_texts_without_tokens_and_very_long_ones_do_no_harm(self):
+        odd = [Example("a", "", ()), Example("b", " ", ()), Example("c", "word " * 1000, ())]
+
+        assert found(learn_from_both(HUMAN + odd[:1], [*odd, gold(40)], trainer()))
+
+    def test_an_interrupted_training_interrupts_everything(self):
+        class LostError(Exception):
+            pass
+
+        def lose(done, total, what=""):
+            raise LostError
+
+        interrupted = Trainer(CrfFamily(), SCHEME, np.random.default_rng(0), lose)
+
+        with pytest.raises(LostError):
+            learn_from_both(HUMAN, [gold(40)], interrupted)
