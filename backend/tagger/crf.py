@@ -9,8 +9,10 @@ from __future__ import annotations
 import json
 import re
 import tempfile
-import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +21,13 @@ import pycrfsuite
 
 from backend.domain import Example, LabelScheme
 from backend.errors import ModelStoreError
-from backend.protocols import FloatArray, Progress, Tagging, silent
-from backend.tagger.crf_features import sentence_features
+from backend.protocols import Progress, Tagging, silent
+from backend.tagger.crf_emissions import Emissions
+from backend.tagger.crf_features import sentence_features, words_of
+from backend.tagger.crf_lattice import IntArray, Lattice
+from backend.tagger.crf_model import read_weights
 from backend.tagger.training_set import TaggedText, tagged_texts
-from backend.tagger.windows import windows
+from backend.tagger.windows import Window, windows
 from backend.text.bio import from_bio, tag_names
 from backend.text.tokens import TokenOffsets, tokenise
 
@@ -33,7 +38,7 @@ MODEL_FILE = "model.crfsuite"
 
 _WINDOW_TOKENS = 1024
 _OVERLAP_TOKENS = 64
-_TEXTS_PER_REPORT = 100
+_BATCH_TOKENS = 2**15
 _ITERATION = re.compile(r"Iteration #(\d+)")
 
 
@@ -47,7 +52,7 @@ class CrfFamily:
     kind = KIND
 
     def __init__(self, l1: float = 0.05, l2: float = 0.05, iterations: int = 60) -> None:
-        self._parameters = {"c1": l1, "c2": l2, "max_iterations": iterations}
+        self.parameters = {"c1": l1, "c2": l2, "max_iterations": iterations}
 
     def train(
         self,
@@ -60,7 +65,7 @@ class CrfFamily:
 
         ``progress`` counts iterations; what it raises stops the training.
         """
-        trainer = _Trainer(self._parameters, progress)
+        trainer = _Trainer(self.parameters, progress)
         for example in tagged_texts(examples, scheme):
             _append(trainer, example)
         with tempfile.TemporaryDirectory() as folder:
@@ -95,22 +100,21 @@ class CrfTagger:
     kind = KIND
 
     def __init__(self, model: bytes, labels: Sequence[str]) -> None:
-        self._model = model  # crfsuite reads from it as long as it is open
+        self.model = model
         self._labels = tuple(labels)
         self._tags = tag_names(labels)
-        self._crf = pycrfsuite.Tagger()
-        self._crf.open_inmemory(model)
-        known = set(self._crf.labels())
-        self._columns = [(i, tag) for i, tag in enumerate(self._tags) if tag in known]
-        self._lock = threading.Lock()
+        self._weights = read_weights(model, self._tags)
+        known = self._weights.tags
+        self._columns = [self._tags.index(tag) for tag in known]
+        self._lattice = Lattice(np.zeros(len(known)), self._weights.transitions)
 
     def tag(self, texts: Sequence[str], progress: Progress = silent) -> list[Tagging]:
         """One tagging per text, in order; probabilities are the CRF's marginals."""
-        taggings = []
-        for done, text in enumerate(texts, start=1):
-            taggings.append(self._tag(text))
-            if done % _TEXTS_PER_REPORT == 0 or done == len(texts):
-                progress(done, len(texts), "texts")
+        emissions = Emissions(self._weights)
+        taggings: list[Tagging] = []
+        for batch in _batches(texts):
+            taggings += self._tag(batch, emissions)
+            progress(len(taggings), len(texts), "texts")
         return taggings
 
     def save(self, folder: Path) -> None:
@@ -118,38 +122,59 @@ class CrfTagger:
         about = {"format": FORMAT, "labels": self._labels}
         content = json.dumps(about, ensure_ascii=False, indent=2)
         (folder / DESCRIPTION_FILE).write_text(content, encoding="utf-8")
-        (folder / MODEL_FILE).write_bytes(self._model)
+        (folder / MODEL_FILE).write_bytes(self.model)
 
-    def _tag(self, text: str) -> Tagging:
+    def _tag(self, batch: Sequence[_Text], emissions: Emissions) -> Iterator[Tagging]:
+        pieces = [text.words[part.start : part.stop] for text in batch for part in text.parts]
+        decoded = self._lattice.decode(emissions.scores(pieces), list(map(len, pieces)))
+        kept = _kept([part for text in batch for part in text.parts])
+        best = decoded.best[kept]
+        marginals = decoded.marginals[kept]
+        tags = [self._weights.tags[number] for number in best.tolist()]
+        scores = np.take_along_axis(marginals, best[:, None], axis=1)[:, 0].tolist()
+        of_parts = iter(decoded.probabilities.tolist())
+        stop = 0
+        for text in batch:
+            start, stop = stop, stop + len(text.tokens)
+            probabilities = np.zeros((len(text.tokens), len(self._tags)))
+            probabilities[:, self._columns] = marginals[start:stop]
+            spans = from_bio(text.tokens, tags[start:stop], scores[start:stop])
+            yield Tagging(tuple(spans), probabilities, prod(islice(of_parts, len(text.parts))))
+
+
+@dataclass(frozen=True, slots=True)
+class _Text:
+    """A text as tokens and words, equally many, and the parts in which it is decoded."""
+
+    tokens: list[TokenOffsets]
+    words: list[str]
+    parts: list[Window]
+
+
+def _batches(texts: Iterable[str]) -> Iterator[list[_Text]]:
+    """The texts, cut where a batch has enough words, so that memory stays bounded."""
+    batch: list[_Text] = []
+    size = 0
+    for text in texts:
         tokens = tokenise(text)
-        tags: list[str] = []
-        probabilities = np.zeros((len(tokens), len(self._tags)))
-        sequence_probability = 1.0
-        for window in windows([1] * len(tokens), _WINDOW_TOKENS, _OVERLAP_TOKENS):
-            best, marginals, probability = self._decode(text, tokens[window.start : window.stop])
-            tags += best[window.kept]
-            probabilities[window.keep_start : window.keep_stop] = marginals[window.kept]
-            sequence_probability *= probability
-        scores = [probabilities[i, self._tags.index(tag)] for i, tag in enumerate(tags)]
-        spans = from_bio(tokens, tags, scores)
-        return Tagging(tuple(spans), probabilities, min(1.0, sequence_probability))
+        parts = windows([1] * len(tokens), _WINDOW_TOKENS, _OVERLAP_TOKENS)
+        batch.append(_Text(tokens, words_of(text, tokens), list(parts)))
+        size += len(tokens)
+        if size >= _BATCH_TOKENS:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
 
-    def _decode(
-        self, text: str, tokens: Sequence[TokenOffsets]
-    ) -> tuple[list[str], FloatArray, float]:
-        """The best tags, the marginals (n_tokens, n_tags), and the best tags' probability."""
-        features = sentence_features(text, tokens)
-        marginals = np.zeros((len(tokens), len(self._tags)))
-        # A pycrfsuite tagger holds one sequence at a time, so only one thread may use it.
-        with self._lock:
-            self._crf.set(features)
-            best: list[str] = self._crf.tag()
-            probability: float = self._crf.probability(best)
-            marginal = self._crf.marginal
-            for column, tag in self._columns:
-                marginals[:, column] = [marginal(tag, place) for place in range(len(tokens))]
-        marginals /= marginals.sum(axis=1, keepdims=True)
-        return best, marginals, probability
+
+def _kept(parts: Iterable[Window]) -> IntArray:
+    """Which of the parts' tokens, counted from the first part on, are kept."""
+    kept = [np.empty(0, dtype=np.intp)]
+    begin = 0
+    for part in parts:
+        kept.append(np.arange(begin + part.kept.start, begin + part.kept.stop))
+        begin += part.stop - part.start
+    return np.concatenate(kept)
 
 
 class _Trainer(pycrfsuite.Trainer):  # type: ignore[misc]  # a compiled class without types
@@ -167,9 +192,8 @@ class _Trainer(pycrfsuite.Trainer):  # type: ignore[misc]  # a compiled class wi
 
 
 def _append(trainer: _Trainer, example: TaggedText) -> None:
-    spans_whole = windows([1] * len(example.tokens), _WINDOW_TOKENS, overlap=0)
-    for window in spans_whole:
-        part = slice(window.start, window.stop)
-        features = pycrfsuite.ItemSequence(sentence_features(example.text, example.tokens[part]))
+    words = words_of(example.text, example.tokens)
+    for part in windows([1] * len(words), _WINDOW_TOKENS, overlap=0):
+        features = pycrfsuite.ItemSequence(sentence_features(words[part.start : part.stop]))
         for _ in range(example.copies):
-            trainer.append(features, example.tags[part])
+            trainer.append(features, example.tags[part.start : part.stop])

@@ -7,9 +7,11 @@ once and kept as the bytes that crfsuite takes, because building them is what sc
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Sequence
 from functools import lru_cache
+from itertools import chain
 
 import regex
 
@@ -18,8 +20,21 @@ from backend.text.tokens import TokenOffsets
 MAX_WORD = 64
 """Characters of a word that are looked at; longer ones are no words."""
 
-_REACH = 2
-_SURROGATES = regex.compile(r"[\ud800-\udfff]")
+REACH = 2
+"""How many words before and after it a token sees."""
+
+OFFSETS = range(-REACH, REACH + 1)
+
+PREFIXES = {offset: f"{offset:+d}".encode() if offset else b"" for offset in OFFSETS}
+"""What marks the features of a word at each offset; no feature begins with a sign."""
+
+EDGE = ""
+"""Stands for a word where the sentence has none."""
+
+_FAR = 2
+
+# Lone surrogates have no UTF-8 form, and crfsuite's strings end at a zero.
+_UNSTORABLE = re.compile(r"[\ud800-\udfff\0]")
 _RUNS = regex.compile(r"(.)\1+")
 _PREFIXED_NAME = regex.compile(r"(\p{Ll}\p{M}*){1,5}[-'’]?(?=\p{Lu})")
 _SIGNS = {"Lu": "X", "Lt": "X", "Nd": "d", "Nl": "d", "No": "d", "Mn": "", "Mc": "", "Me": ""}
@@ -27,22 +42,37 @@ _SIGNS = {"Lu": "X", "Lt": "X", "Nd": "d", "Nl": "d", "No": "d", "Mn": "", "Mc":
 Features = list[bytes]
 
 
-def sentence_features(text: str, tokens: Sequence[TokenOffsets]) -> list[Features]:
-    """One list of binary features per token, as crfsuite takes them."""
-    clean = _SURROGATES.sub("\ufffd", text)  # lone surrogates have no UTF-8 form
-    words = [clean[start : min(end, start + MAX_WORD)] for start, end in tokens]
-    padded = [""] * _REACH + words + [""] * _REACH
+def words_of(text: str, tokens: Sequence[TokenOffsets]) -> list[str]:
+    """The tokens as the CRF reads them: not endless, and in characters that crfsuite can hold."""
+    clean = _UNSTORABLE.sub("\ufffd", text)
+    return [clean[start : min(end, start + MAX_WORD)] for start, end in tokens]
+
+
+def sentence_features(words: Sequence[str]) -> list[Features]:
+    """One list of binary features per word, as crfsuite takes them."""
+    padded = [EDGE] * REACH + list(words) + [EDGE] * REACH
+    shapes = [shape(word) for word in padded]
+    seen = {offset: [_at(word, offset) for word in padded] for offset in OFFSETS}
     return [
         [
-            *_own_features(word),
-            *_neighbour_features(padded[position], "-2"),
-            *_neighbour_features(padded[position + 1], "-1"),
-            *_neighbour_features(padded[position + 3], "+1"),
-            *_neighbour_features(padded[position + 4], "+2"),
-            *_shape_features(padded[position + 1], word, padded[position + 3]),
+            *chain.from_iterable(seen[offset][place + offset] for offset in OFFSETS),
+            *shape_features(*shapes[place - 1 : place + 2]),
         ]
-        for position, word in enumerate(words)
+        for place in range(REACH, REACH + len(words))
     ]
+
+
+@lru_cache(maxsize=2**16)
+def _at(word: str, offset: int) -> Features:
+    return [PREFIXES[offset] + feature for feature in word_features(word, offset)]
+
+
+def word_features(word: str, offset: int) -> Sequence[bytes]:
+    """What a token has of the word ``offset`` places behind it, without the offset's prefix."""
+    if offset == 0:
+        return _own_features(word)
+    outline = _outline(word)
+    return outline if abs(offset) == 1 else outline[:_FAR]
 
 
 @lru_cache(maxsize=2**15)
@@ -62,7 +92,7 @@ def split_inner_capital(word: str) -> tuple[str, str]:
     return (match.group(), word[match.end() :]) if match else ("", word)
 
 
-@lru_cache(maxsize=2**15)
+@lru_cache(maxsize=2**16)
 def _own_features(word: str) -> tuple[bytes, ...]:
     form = word.lower()
     features = ["bias", f"w={form}", f"s={shape(word)}"]
@@ -76,20 +106,19 @@ def _own_features(word: str) -> tuple[bytes, ...]:
 
 
 @lru_cache(maxsize=2**16)
-def _neighbour_features(word: str, place: str) -> tuple[bytes, ...]:
-    if not word:
-        return _encoded([f"{place}edge"])
+def _outline(word: str) -> tuple[bytes, ...]:
+    """What a neighbour sees; the first ``_FAR`` are for those further away."""
+    if word == EDGE:
+        return (b"edge",)
     form = word.lower()
-    features = [f"{place}w={form}", f"{place}s={shape(word)}"]
-    if place in {"-1", "+1"}:
-        features += [f"{place}p={form[:3]}", f"{place}f={form[-3:]}"]
-    return _encoded(features)
+    return _encoded([f"w={form}", f"s={shape(word)}", f"p={form[:3]}", f"f={form[-3:]}"])
 
 
 @lru_cache(maxsize=2**15)
-def _shape_features(before: str, word: str, after: str) -> tuple[bytes, ...]:
-    two = f"{shape(before)}|{shape(word)}"
-    return _encoded([f"ss={two}", f"sss={two}|{shape(after)}"])
+def shape_features(before: str, own: str, after: str) -> tuple[bytes, ...]:
+    """What a token has of three shapes together: of the word before, its own, the one after."""
+    two = f"{before}|{own}"
+    return _encoded([f"ss={two}", f"sss={two}|{after}"])
 
 
 def _encoded(features: Sequence[str]) -> tuple[bytes, ...]:

@@ -1,13 +1,19 @@
 import pytest
 
-from backend.tagger.crf_features import MAX_WORD, sentence_features, shape, split_inner_capital
+from backend.tagger.crf_features import (
+    MAX_WORD,
+    sentence_features,
+    shape,
+    split_inner_capital,
+    words_of,
+)
 from backend.text.tokens import tokenise
 
 
 def features_of(text):
     return [
         {feature.decode() for feature in features}
-        for features in sentence_features(text, tokenise(text))
+        for features in sentence_features(words_of(text, tokenise(text)))
     ]
 
 
@@ -50,3 +56,7 @@ def test_an_endless_word_is_looked_at_only_so_far():
 
 def test_half_a_surrogate_pair_has_features_too():
     assert "w=\ufffd" in features_of("\ud800")[0]
+
+
+def test_a_zero_byte_ends_no_feature():
+    assert words_of("a\0b", [(0, 3)]) == ["a\ufffdb"]
