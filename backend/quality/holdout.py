@@ -15,8 +15,20 @@ def is_held_out(text: str, share: float) -> bool:
     machine, and for every copy of the text: a duplicate can never be learnt from and measured on.
     ``share`` in (0, 1) is the expected part of distinct texts.
     """
+    return int.from_bytes(_lot_bytes(text, 0)) < share * 2**64
+
+
+def lot(text: str, number: int) -> float:
+    """A number in [0, 1) that a text draws, the same for ever and for every copy of it.
+
+    ``number`` in 1, 2, 3 tells independent draws apart; draw 0 decides what is held out.
+    """
+    return int.from_bytes(_lot_bytes(text, number)) / 2**64
+
+
+def _lot_bytes(text: str, number: int) -> bytes:
     digest = hashlib.sha256(" ".join(text.split()).encode()).digest()
-    return int.from_bytes(digest[:8]) < share * 2**64
+    return digest[8 * number : 8 * number + 8]
 
 
 def split(examples: Iterable[Example], share: float) -> tuple[list[Example], list[Example]]:
