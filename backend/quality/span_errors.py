@@ -1,0 +1,67 @@
+"""What kind of error a wrong span is: in its bounds, its label, or in being there at all."""
+
+from __future__ import annotations
+
+import enum
+from collections import Counter
+from collections.abc import Collection, Iterable
+
+from backend.domain import Span
+
+
+class Finding(enum.StrEnum):
+    """What becomes of a gold span, a given span, or one of each that belong together."""
+
+    RIGHT = "right"
+    TYPE = "wrong label, right bounds"
+    BOUNDARY = "right label, wrong bounds"
+    BOTH = "wrong label and bounds, but overlapping"
+    MISSED = "missed"
+    SPURIOUS = "spurious"
+
+
+def span_findings(gold: Iterable[Span], given: Iterable[Span]) -> Counter[Finding]:
+    """Sort the spans of one text into right ones and kinds of error.
+
+    A wrong span is paired with at most one gold span that nobody found: one with the same bounds
+    if there is any, then the one it shares most with, of its own label first. What is left is
+    missed or spurious. So strict false positives are all but ``RIGHT`` and ``MISSED``, and false
+    negatives all but ``RIGHT`` and ``SPURIOUS``.
+    """
+    wanted, found = set(gold), set(given)
+    missed, wrong = wanted - found, found - wanted
+    findings = Counter({Finding.RIGHT: len(wanted & found)})
+    for finding, ours, theirs in sorted(_pairs(missed, wrong), key=_closest):
+        if ours in missed and theirs in wrong:
+            findings[finding] += 1
+            missed.remove(ours)
+            wrong.remove(theirs)
+    findings[Finding.MISSED] = len(missed)
+    findings[Finding.SPURIOUS] = len(wrong)
+    return +findings
+
+
+_Pair = tuple[Finding, Span, Span]
+_ORDER = [Finding.TYPE, Finding.BOUNDARY, Finding.BOTH]
+
+
+def _pairs(missed: Collection[Span], wrong: Collection[Span]) -> list[_Pair]:
+    return [
+        (_kind(gold, given), gold, given)
+        for gold in missed
+        for given in wrong
+        if gold.overlaps(given) or (gold.start, gold.end) == (given.start, given.end)
+    ]
+
+
+def _kind(gold: Span, given: Span) -> Finding:
+    if gold.label == given.label:
+        return Finding.BOUNDARY
+    same = (gold.start, gold.end) == (given.start, given.end)
+    return Finding.TYPE if same else Finding.BOTH
+
+
+def _closest(pair: _Pair) -> tuple[int, int, Span, Span]:
+    finding, gold, given = pair
+    shared = min(gold.end, given.end) - max(gold.start, given.start)
+    return _ORDER.index(finding), -shared, gold, given
