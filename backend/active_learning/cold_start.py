@@ -14,17 +14,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 
+from backend.active_learning.ngrams import CHARACTERS, counter, weights
+from backend.active_learning.tokens import IntArray
 from backend.protocols import FloatArray
 
 _CLUSTERS = 50
 _FIT_TEXTS = 5_000
 _CHUNK = 5_000
-_CHARACTERS = 300
 _DAMPING = 3
-
-IntArray = npt.NDArray[np.int64]
 
 
 def cold_start_confidence(texts: Sequence[str], rng: np.random.Generator) -> FloatArray:
@@ -46,19 +44,13 @@ def _order(texts: Sequence[str], rng: np.random.Generator) -> IntArray:
     """Positions of the texts, most useful first."""
     # Here, because it takes seconds to import and most processes never need it.
     from sklearn.cluster import MiniBatchKMeans  # noqa: PLC0415
-    from sklearn.feature_extraction.text import (  # noqa: PLC0415
-        HashingVectorizer,
-        TfidfTransformer,
-    )
 
     if len(texts) < 3:
         return np.arange(len(texts))
     sample = rng.permutation(len(texts))[:_FIT_TEXTS]
-    vectorise = HashingVectorizer(
-        analyzer="char_wb", ngram_range=(2, 4), n_features=2**14, alternate_sign=False, norm=None
-    )
-    counts = vectorise.transform([texts[i][:_CHARACTERS] for i in sample])
-    weigh = TfidfTransformer(sublinear_tf=True).fit(counts)
+    vectorise = counter()
+    counts = vectorise.transform([texts[i][:CHARACTERS] for i in sample])
+    weigh = weights().fit(counts)
     clusters = MiniBatchKMeans(
         n_clusters=min(_CLUSTERS, len(texts) // 2 + 1),
         n_init=1,
@@ -67,14 +59,14 @@ def _order(texts: Sequence[str], rng: np.random.Generator) -> IntArray:
     ).fit(weigh.transform(counts))
     nearest, distances = [], []
     for start in range(0, len(texts), _CHUNK):
-        chunk = [text[:_CHARACTERS] for text in texts[start : start + _CHUNK]]
+        chunk = [text[:CHARACTERS] for text in texts[start : start + _CHUNK]]
         to_centres = clusters.transform(weigh.transform(vectorise.transform(chunk)))
         nearest.append(to_centres.argmin(axis=1))
         distances.append(to_centres.min(axis=1))
-    names = np.array([_name_share(text[:_CHARACTERS]) for text in texts])
+    names = np.array([_name_share(text[:CHARACTERS]) for text in texts])
     # Rounded, because the last bits of a distance depend on the processor.
     rank = np.lexsort((np.concatenate(distances).round(6), -names)).argsort()
-    return _in_turns(np.concatenate(nearest), rank)
+    return in_turns(np.concatenate(nearest), rank)
 
 
 def _name_share(text: str) -> float:
@@ -84,7 +76,7 @@ def _name_share(text: str) -> float:
     return capitalised / (len(words) + _DAMPING)
 
 
-def _in_turns(clusters: IntArray, rank: IntArray) -> IntArray:
+def in_turns(clusters: IntArray, rank: IntArray) -> IntArray:
     """Positions ordered by turn, lowest ``rank`` of a cluster first; larger clusters go ahead."""
     sizes = np.bincount(clusters)
     by_cluster = np.lexsort((rank, clusters))
