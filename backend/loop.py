@@ -343,8 +343,9 @@ def learn(work: Workspace, progress: Progress = silent) -> RoundReport:
         return replace(measure(work), number=number, reason=reason)
 
     generator = np.random.default_rng([work.learning.seed, number])
-    candidate = work.family.train(training, work.scheme, generator, progress)
     serving = work.models.serving()
+    start = serving[1] if serving else None
+    candidate = work.family.train(training, work.scheme, generator, progress, start)
     new = tagger_scores(candidate, held_out)
     previous = tagger_scores(serving[1], held_out) if serving else None
     promoted, reason = is_promoted(new, previous, work.learning.promotion_tolerance)

@@ -112,8 +112,12 @@ class TaggerFamily(Protocol):
         scheme: LabelScheme,
         rng: np.random.Generator,
         progress: Progress = silent,
+        start: Tagger | None = None,
     ) -> Tagger:
-        """Fit a tagger from scratch. Deterministic for equal input and generator state.
+        """Fit a tagger. Deterministic for equal input and generator state.
+
+        ``start`` is a tagger of an earlier round that training may go on from, where it fits and
+        where that does better; it is not changed. A family may pass over it.
 
         Raises :class:`~backend.errors.InputError` when the examples hold no span to learn from.
         """

@@ -109,11 +109,16 @@ class TaggerSettings(Section):
 
     kind: Literal["crf", "transformer"] = "crf"
     base_model: str = "Davlan/afro-xlmr-mini"
-    learning_rate: float = Field(3e-4, gt=0)
+    variant: Literal["trimmed", "full", "frozen", "lora"] = "trimmed"
+    learning_rate: float | None = Field(None, gt=0)
+    start: Literal["best", "scratch", "last"] = "best"
     epochs: int = Field(20, ge=1)
     min_steps: int = Field(500, ge=1)
     batch_tokens: int = Field(2048, ge=64)
     max_pieces: int = Field(256, ge=16)
+    device: Literal["auto", "cuda", "mps", "cpu"] = "auto"
+    precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    gpus: int | None = Field(None, ge=1)
     threads: int = Field(1, ge=1)
 
 

@@ -21,7 +21,7 @@ import pycrfsuite
 
 from backend.domain import Example, LabelScheme
 from backend.errors import ModelStoreError
-from backend.protocols import Progress, Tagging, silent
+from backend.protocols import Progress, Tagger, Tagging, silent
 from backend.tagger.crf_emissions import Emissions
 from backend.tagger.crf_features import sentence_features, words_of
 from backend.tagger.crf_lattice import IntArray, Lattice
@@ -60,6 +60,7 @@ class CrfFamily:
         scheme: LabelScheme,
         rng: np.random.Generator,
         progress: Progress = silent,
+        start: Tagger | None = None,
     ) -> CrfTagger:
         """Fit a CRF. L-BFGS has no randomness, so ``rng`` is left alone.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 
 from backend.protocols import FloatArray
 from backend.text.bio import legal_starts, legal_transitions
@@ -15,8 +16,10 @@ class LegalDecoder:
 
     def __init__(self, tags: Sequence[str]) -> None:
         self._tags = tuple(tags)
-        self._start_cost = np.where(legal_starts(tags), 0.0, -np.inf)
-        self._step_cost = np.where(legal_transitions(tags), 0.0, -np.inf)
+        self._may_start = legal_starts(tags)
+        self._may_follow = legal_transitions(tags)
+        self._start_cost = np.where(self._may_start, 0.0, -np.inf)
+        self._step_cost = np.where(self._may_follow, 0.0, -np.inf)
 
     def decode(self, probabilities: FloatArray) -> list[int]:
         """Positions of the tags with the largest product of ``probabilities``.
@@ -26,6 +29,9 @@ class LegalDecoder:
         """
         if not len(probabilities):
             return []
+        likeliest = probabilities.argmax(axis=1)
+        if self._is_legal(likeliest):  # nothing can be better, and nearly all texts end here
+            return [int(tag) for tag in likeliest]
         scores = np.log(np.maximum(probabilities, np.finfo(np.float64).tiny))
         best = scores[0] + self._start_cost  # (n_tags,)
         came_from = np.empty(probabilities.shape, dtype=np.intp)
@@ -37,3 +43,6 @@ class LegalDecoder:
         for token in range(len(scores) - 1, 0, -1):
             path.append(int(came_from[token, path[-1]]))
         return path[::-1]
+
+    def _is_legal(self, path: npt.NDArray[np.intp]) -> bool:
+        return bool(self._may_start[path[0]] and self._may_follow[path[:-1], path[1:]].all())

@@ -6,7 +6,7 @@ tokeniser drops or rewrites. A word speaks through its first piece.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -71,7 +71,7 @@ class WordEncoder:
         self.pad_id: int = tokenizer.pad_token_id or 0
         self._backend = backend
         self._before, self._after = self._special_pieces()
-        self._unknown: int = tokenizer.unk_token_id or self.pad_id
+        self.unknown_id: int = tokenizer.unk_token_id or self.pad_id
 
     def encode(self, text: str, tokens: Sequence[TokenOffsets]) -> Iterator[EncodedWindow]:
         """The text in windows of at most ``max_pieces``; each word is kept in exactly one."""
@@ -95,7 +95,7 @@ class WordEncoder:
         for piece, word in zip(encoding.ids, encoding.word_ids, strict=True):
             if len(pieces[word]) < _MAX_WORD_PIECES:
                 pieces[word].append(piece)
-        return [word or [self._unknown] for word in pieces]
+        return [word or [self.unknown_id] for word in pieces]
 
     def _special_pieces(self) -> tuple[list[int], list[int]]:
         """What the tokeniser puts before and after a text."""
@@ -105,28 +105,6 @@ class WordEncoder:
             if framed[start : start + len(alone)] == alone:
                 return framed[:start], framed[start + len(alone) :]
         return [], []
-
-
-def length_buckets(lengths: Sequence[int], batch_tokens: int) -> list[list[int]]:
-    """Positions grouped by similar length; rows times the longest stay within ``batch_tokens``.
-
-    An item longer than that is a batch of its own. Longest first.
-    """
-    batches: list[list[int]] = []
-    width = 0
-    for position in sorted(range(len(lengths)), key=lambda item: -lengths[item]):
-        if not batches or (len(batches[-1]) + 1) * width > batch_tokens:
-            batches.append([])
-            width = lengths[position]
-        batches[-1].append(position)
-    return batches
-
-
-def padded(rows: Iterable[Sequence[int]], filler: int) -> list[list[int]]:
-    """Rows filled up to the longest: a rectangle (n_rows, longest)."""
-    kept = [list(row) for row in rows]
-    width = max(map(len, kept), default=0)
-    return [row + [filler] * (width - len(row)) for row in kept]
 
 
 def _readable(word: str) -> str:

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from copy import deepcopy
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from safetensors import SafetensorError
-from transformers import AutoModelForTokenClassification, AutoTokenizer
 
-from backend.errors import ConfigurationError, ModelStoreError
+from backend.errors import ModelStoreError
 from backend.protocols import FloatArray, Progress, Tagging, silent
+from backend.tagger.batching import equal_width_batches, padded, width_of
 from backend.tagger.decoding import LegalDecoder
-from backend.tagger.encoding import EncodedWindow, WordEncoder, length_buckets, padded
+from backend.tagger.devices import Device
+from backend.tagger.encoding import EncodedWindow, WordEncoder
+from backend.tagger.memory import BatchLimit, fitting
 from backend.text.bio import from_bio, tag_names
 from backend.text.tokens import tokenise
 
@@ -25,133 +27,144 @@ FORMAT = 1
 DESCRIPTION_FILE = "tagger.json"
 
 _TEXTS_AT_ONCE = 512
-_DAMAGE = (OSError, ValueError, KeyError, TypeError, SafetensorError, ConfigurationError)
 
 
 class TransformerTagger:
     """A model of ``transformers`` with one output per tag, and the encoder it was trained with.
 
-    ``batch_tokens`` bounds a batch, padding included.
+    ``batch_tokens`` bounds a batch, padding included. ``about`` says how it was trained, as JSON:
+    see :meth:`backend.tagger.search.Choice.about`.
     """
 
     kind = KIND
 
     def __init__(
-        self, model: Any, encoder: WordEncoder, labels: Sequence[str], batch_tokens: int
+        self,
+        model: Any,
+        encoder: WordEncoder,
+        labels: Sequence[str],
+        batch_tokens: int,
+        device: Device,
     ) -> None:
-        self._model = model
-        self._encoder = encoder
-        self._labels = tuple(labels)
+        self.model = model
+        self.encoder = encoder
+        self.labels = tuple(labels)
+        self.about: Mapping[str, Any] = {}
         self._tags = tag_names(labels)
         self._decoder = LegalDecoder(self._tags)
         self._batch_tokens = batch_tokens
+        self._limit = BatchLimit(batch_tokens)
+        self._device = device
 
     def tag(self, texts: Sequence[str], progress: Progress = silent) -> list[Tagging]:
         """One tagging per text, in order; long texts are read in overlapping windows."""
-        taggings: list[Tagging] = []
-        remaining = iter(texts)
-        while some := list(islice(remaining, _TEXTS_AT_ONCE)):
-            taggings += self._tag_some(some)
-            progress(len(taggings), len(texts), "texts")
-        return taggings
+        return self._tag(self.model, texts, progress)
+
+    def sample(
+        self,
+        texts: Sequence[str],
+        passes: int,
+        rng: np.random.Generator,
+        progress: Progress = silent,
+    ) -> list[list[Tagging]]:
+        """What ``passes`` random thinned-out models say: dropout stays on (Gal & Ghahramani, 2016).
+
+        One list per pass, with one tagging per text; a committee for BALD (Houlsby et al., 2011).
+        The tagger itself is not changed, so others may use it meanwhile.
+        """
+        doubtful = _sharing_weights(self.model).train()
+        members = []
+        devices = [torch.cuda.current_device()] if self._device.type == "cuda" else []
+        with torch.random.fork_rng(devices):  # dropout draws from torch's global generator
+            torch.manual_seed(int(rng.integers(2**31)))
+            for done in range(passes):
+                members.append(self._tag(doubtful, texts, silent))
+                progress(done + 1, passes, "passes with dropout")
+        return members
 
     def save(self, folder: Path) -> None:
         """Write weights (safetensors), configuration, tokeniser and our description."""
         about = {
             "format": FORMAT,
-            "labels": self._labels,
-            "max_pieces": self._encoder.max_pieces,
+            "labels": self.labels,
+            "max_pieces": self.encoder.max_pieces,
+            "training": dict(self.about),
         }
         try:
-            self._model.save_pretrained(folder)
-            self._encoder.tokenizer.save_pretrained(folder)
+            self.model.save_pretrained(folder)
+            self.encoder.tokenizer.save_pretrained(folder)
         except Exception as error:  # safetensors and tokenizers raise their own kinds
             raise ModelStoreError(f"Cannot write the transformer to {folder}: {error}") from error
         content = json.dumps(about, ensure_ascii=False, indent=2)
         (folder / DESCRIPTION_FILE).write_text(content, encoding="utf-8")
 
-    @classmethod
-    def load(cls, folder: Path, batch_tokens: int) -> TransformerTagger:
-        """The tagger that :meth:`save` wrote. Reads weights from safetensors, and no network.
+    def _tag(self, model: Any, texts: Sequence[str], progress: Progress) -> list[Tagging]:
+        taggings: list[Tagging] = []
+        remaining = iter(texts)
+        with torch.inference_mode(), self._device.autocast():  # casts each weight once
+            while some := list(islice(remaining, _TEXTS_AT_ONCE)):
+                taggings += self._tag_some(model, some)
+                progress(len(taggings), len(texts), "texts")
+        return taggings
 
-        Raises :class:`~backend.errors.ModelStoreError` for a folder that is not one.
-        """
-        try:
-            about = json.loads((folder / DESCRIPTION_FILE).read_text(encoding="utf-8"))
-            if about["format"] != FORMAT:
-                raise ModelStoreError(
-                    f"The transformer in {folder} has format {about['format']}, this version of "
-                    f"harambee reads format {FORMAT}. Train again, or install the version that "
-                    f"wrote it."
-                )
-            model, tokenizer = read_pretrained(
-                str(folder), local_files_only=True, use_safetensors=True
-            )
-            encoder = WordEncoder(tokenizer, int(about["max_pieces"]))
-            return cls(model, encoder, tuple(map(str, about["labels"])), batch_tokens)
-        except _DAMAGE as error:
-            raise ModelStoreError(
-                f"There is no usable transformer in {folder} ({error!r}): it is incomplete or "
-                f"damaged. Train again, or restore the folder from a backup."
-            ) from error
-
-    def _tag_some(self, texts: Sequence[str]) -> list[Tagging]:
+    def _tag_some(self, model: Any, texts: Sequence[str]) -> list[Tagging]:
         offsets = [tokenise(text) for text in texts]
         probabilities = [np.zeros((len(tokens), len(self._tags))) for tokens in offsets]
         parts = [
             (owner, encoded)
             for owner, (text, tokens) in enumerate(zip(texts, offsets, strict=True))
-            for encoded in self._encoder.encode(text, tokens)
+            for encoded in self.encoder.encode(text, tokens)
         ]
-        for (owner, encoded), rows in self._predict(parts):
+        for (owner, encoded), rows in self._predict(model, parts):
             window = encoded.window
             probabilities[owner][window.keep_start : window.keep_stop] = rows[window.kept]
         taggings = []
         for tokens, table in zip(offsets, probabilities, strict=True):
             best = self._decoder.decode(table)
-            scores = [table[token, tag] for token, tag in enumerate(best)]
+            scores = table[np.arange(len(best)), best].tolist()
             spans = from_bio(tokens, [self._tags[tag] for tag in best], scores)
             taggings.append(Tagging(tuple(spans), table))
         return taggings
 
-    @torch.inference_mode()
     def _predict(
-        self, parts: Sequence[tuple[int, EncodedWindow]]
+        self, model: Any, parts: Sequence[tuple[int, EncodedWindow]]
     ) -> Iterator[tuple[tuple[int, EncodedWindow], FloatArray]]:
         """Each part with the probabilities (n_words, n_tags) of its words."""
         lengths = [len(encoded.pieces) for _, encoded in parts]
-        for batch in length_buckets(lengths, self._batch_tokens):
+        for batch in equal_width_batches(lengths, self._limit.tokens):
             rows = [parts[position][1].pieces for position in batch]
-            logits = self._model(**model_inputs(self._model, rows, self._encoder.pad_id)).logits
-            table = logits.double().softmax(dim=-1).cpu().numpy()  # (B, T, n_tags)
+            table = self._batch(model, rows)  # (B, T, n_tags)
             for row, position in enumerate(batch):
                 yield parts[position], table[row, parts[position][1].firsts]
 
+    def _batch(self, model: Any, rows: Sequence[list[int]]) -> FloatArray:
+        """Probabilities (B, T, n_tags) of rows of one width."""
+        width = width_of(max(map(len, rows)))
 
-def read_pretrained(
-    name: str, *, local_files_only: bool = False, **options: Any
-) -> tuple[Any, Any]:
-    """Model (in evaluation mode, on the GPU if there is one) and tokeniser.
+        def compute(parts: list[list[int]]) -> FloatArray:
+            tables = []
+            for part in parts:
+                pieces = [rows[row] for row in part]
+                inputs = model_inputs(model, pieces, self.encoder.pad_id, width)
+                logits = model(**inputs).logits
+                tables.append(logits.cpu().double().softmax(dim=-1).numpy())  # MPS has no double
+            return np.concatenate(tables)
 
-    name: of a hub, or a local folder. Older base models on the hub come as pickles; transformers
-    reads of those nothing but tensors. Raises ``OSError`` or ``ValueError`` where there is none.
-    """
-    tokenizer = AutoTokenizer.from_pretrained(
-        name, add_prefix_space=True, local_files_only=local_files_only
-    )
-    model = AutoModelForTokenClassification.from_pretrained(
-        name,
-        dtype=torch.float32,
-        local_files_only=local_files_only,
-        **options,
-    )
-    return model.to("cuda" if torch.cuda.is_available() else "cpu").eval(), tokenizer
+        return fitting(compute, [width] * len(rows), self._limit)
 
 
-def model_inputs(model: Any, rows: Sequence[Sequence[int]], pad_id: int) -> dict[str, Any]:
+def model_inputs(
+    model: Any, rows: Sequence[Sequence[int]], pad_id: int, width_step: int = 1
+) -> dict[str, Any]:
     """``input_ids`` and ``attention_mask``, both (B, T), on the model's device."""
-    mask = padded([[1] * len(row) for row in rows], filler=0)
+    mask = padded([[1] * len(row) for row in rows], 0, width_step)
     return {
-        "input_ids": torch.tensor(padded(rows, filler=pad_id), device=model.device),
+        "input_ids": torch.tensor(padded(rows, pad_id, width_step), device=model.device),
         "attention_mask": torch.tensor(mask, device=model.device),
     }
+
+
+def _sharing_weights(model: Any) -> Any:
+    """A model that can be switched to training by itself, without a copy of the weights."""
+    tensors = [*model.parameters(), *model.buffers()]
+    return deepcopy(model, {id(tensor): tensor for tensor in tensors})

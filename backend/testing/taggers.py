@@ -14,7 +14,7 @@ import numpy as np
 
 from backend.domain import Example, LabelScheme, Span
 from backend.errors import InputError, ModelStoreError
-from backend.protocols import FloatArray, Progress, Tagging, silent
+from backend.protocols import FloatArray, Progress, Tagger, Tagging, silent
 from backend.text.bio import tag_names
 from backend.text.tokens import tokenise
 
@@ -80,6 +80,7 @@ class FakeTaggerFamily:
         scheme: LabelScheme,
         rng: np.random.Generator,
         progress: Progress = silent,
+        start: Tagger | None = None,
     ) -> FakeTagger:
         """Remember the label of each word inside a span; the last example wins."""
         self.trained_on.append(tuple(examples))

@@ -80,6 +80,7 @@ HOMES: Mapping[str, str] = {
     "torch": "backend.tagger",
     "transformers": "backend.tagger",
     "accelerate": "backend.tagger",
+    "peft": "backend.tagger",
     "flask": "backend.web",
     "werkzeug": "backend.web",
     "openai": "backend.llm.clients",

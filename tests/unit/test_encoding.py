@@ -6,13 +6,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backend.errors import ConfigurationError
+from backend.tagger.batching import length_buckets, padded
 from backend.tagger.decoding import LegalDecoder
 from backend.tagger.encoding import (
     IGNORED,
     EncodedWindow,
     WordEncoder,
-    length_buckets,
-    padded,
 )
 from backend.tagger.windows import Window, windows
 from backend.text.bio import legal_starts, legal_transitions, tag_names
