@@ -13,11 +13,12 @@ PYTHON ?= $(shell python3.11 --version >/dev/null 2>&1 && echo python3.11 || ech
 TORCH ?= torch==2.13.0
 HARAMBEE_DATA ?= ../shared/data
 
-TEST_EXTRAS := dev,tagger,postgres,redis
+TEST_EXTRAS := dev,tagger,argilla,postgres,redis
 
 BASE := .venv/.base-installed
 DEV := .venv/.dev-installed
 LABEL_STUDIO := .venvs/label-studio/.installed
+ARGILLA := .venvs/argilla/.installed
 BENCHMARKS := $(filter-out benchmarks/harness.py,$(sort $(wildcard benchmarks/*.py)))
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -63,7 +64,7 @@ demo: $(BASE) $(LABEL_STUDIO) ## start Label Studio and harambee with a sample p
 		$(if $(PORT),--port $(PORT)) $(if $(LS_PORT),--label-studio-port $(LS_PORT))
 
 .PHONY: test
-test: lint $(LABEL_STUDIO) test-programs ## lint, then every test, against real servers and a real browser
+test: lint $(LABEL_STUDIO) $(ARGILLA) test-programs ## lint, then every test, against real servers and a real browser
 	@exec .venv/bin/python -m pytest -q $(ARGS)
 
 .PHONY: lint
@@ -74,7 +75,7 @@ lint: $(DEV) ## ruff and mypy --strict
 	@echo "ruff and mypy: no complaints"
 
 .PHONY: bench
-bench: $(DEV) $(LABEL_STUDIO) ## measure; NAME=x runs one; the last line of each is a JSON object
+bench: $(DEV) $(LABEL_STUDIO) $(ARGILLA) test-programs ## measure; NAME=x runs one; the last line of each is a JSON object
 	@for script in $(if $(NAME),benchmarks/$(subst -,_,$(NAME)).py,$(BENCHMARKS)); do \
 		[ -f "$$script" ] || { echo "There is no $$script, only: $(BENCHMARKS)" >&2; exit 1; }; \
 		echo "== $$script"; .venv/bin/python "$$script" || exit; \
@@ -114,9 +115,18 @@ $(LABEL_STUDIO): config/label-studio-constraints.txt | .venvs/label-studio/bin/p
 	@$(call quietly,.venvs/label-studio/bin/python -m pip install label-studio -c $<)
 	@touch $@
 
+.venvs/argilla/bin/python: | .venv/bin/python
+	$(call new_venv,.venvs/argilla)
+
+# Argilla's server needs an older click than harambee's own requirements allow.
+$(ARGILLA): config/argilla-constraints.txt | .venvs/argilla/bin/python
+	@echo "Installing Argilla's server into .venvs/argilla (about two minutes)"
+	@$(call quietly,.venvs/argilla/bin/python -m pip install argilla-server -c $<)
+	@touch $@
+
 # After .venv, because two apt-get would wait for each other.
 .PHONY: test-programs
-test-programs: | .venv/bin/python .venvs/label-studio/bin/python
+test-programs: | .venv/bin/python .venvs/label-studio/bin/python .venvs/argilla/bin/python
 	@missing=""; PATH="$$PATH:$(lastword $(wildcard /usr/lib/postgresql/*/bin))"; \
 	for need in chromium:chromium chromedriver:chromium-driver redis-server:redis-server initdb:postgresql; do \
 		command -v "$${need%%:*}" >/dev/null || missing="$$missing $${need##*:}"; \

@@ -172,7 +172,8 @@ class AnnotationTool(Protocol):
         """Put suggestions under ``version`` into the tool, in bulk; returns how many it stored.
 
         Idempotent: a task that already carries a suggestion of ``version`` keeps it, so that a
-        push which was cut off can be repeated. Raises when the tool stored fewer than were sent.
+        push which was cut off can be repeated. A tool that keeps one suggestion a task may pass
+        over what would change nothing. Raises when the tool stored fewer than were sent.
         """
 
     def accepted(self, task_ids: Collection[str] | None = None) -> Iterator[Annotation]:

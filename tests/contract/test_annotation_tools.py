@@ -1,9 +1,11 @@
-"""What the loop relies on in every labelling tool: the fake one and a real Label Studio."""
+"""What the loop relies on in a labelling tool: the fake, real Label Studio, real Argilla."""
 
 from pathlib import Path
 
 import pytest
+from argilla_projects import ArgillaDataset, argilla_server
 
+from argilla_pipeline.convert import spans_to_json
 from backend.domain import Source, SourceKind, Span, Suggestion, Task
 from backend.label_studio.client import LabelStudioClient
 from backend.label_studio.tool import LabelStudioTool
@@ -70,6 +72,32 @@ class LabelStudioProject:
         return str(self._client.next_task(self._id)["id"])
 
 
+class ArgillaProject:
+    """A new dataset of a real server, and what annotators do with it."""
+
+    def __init__(self, config):
+        made = ArgillaDataset(argilla_server(config), TEXTS, ("PER", "LOC"))
+        self._client, self.tool = made.client, made.tool
+
+    def annotate(self, task, spans):
+        return self._client.respond(task.id, "submitted", self._values(spans))["id"]
+
+    def correct(self, annotation_id, spans):
+        self._client.update_response(annotation_id, "submitted", self._values(spans))
+
+    def skip(self, task):
+        self._client.respond(task.id, "discarded", {})
+
+    def delete(self, annotation_id):
+        self._client.delete_response(annotation_id)
+
+    def served(self):
+        return self.tool.queue(1)[0]
+
+    def _values(self, spans):
+        return spans_to_json(spans, self.tool.schema)
+
+
 def regions(spans):
     return [
         {
@@ -90,10 +118,18 @@ def label_studio_server(tmp_path_factory):
         yield server
 
 
-@pytest.fixture(params=["memory", pytest.param("label-studio", marks=pytest.mark.e2e)])
+@pytest.fixture(
+    params=[
+        "memory",
+        pytest.param("label-studio", marks=pytest.mark.e2e),
+        pytest.param("argilla", marks=pytest.mark.e2e),
+    ]
+)
 def project(request):
     if request.param == "memory":
         return InMemoryProject()
+    if request.param == "argilla":
+        return ArgillaProject(request.config)
     return LabelStudioProject(request.getfixturevalue("label_studio_server"))
 
 
@@ -132,9 +168,9 @@ def test_a_push_that_was_cut_off_is_completed(project):
     assert suggest(project, (0.1, 0.2, 0.3)) == 2
 
 
-def test_another_version_is_stored_beside_the_first(project):
+def test_the_suggestions_of_another_version_are_stored_too(project):
     suggest(project, (0.1, 0.2, 0.3), "v1")
-    assert suggest(project, (0.1, 0.2, 0.3), "v2") == 3
+    assert suggest(project, (0.4, 0.5, 0.6), "v2") == 3
 
 
 def test_a_suggestion_for_a_task_that_is_gone_is_passed_over(project):

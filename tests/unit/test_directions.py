@@ -29,7 +29,13 @@ CORE = PROMISES | {
 PARTS = CORE | {"backend.loop", "backend.llm", "backend.tagger", "backend.store", "backend.jobs"}
 SERVICES = PARTS | {"backend.label_studio", "backend.services"}
 APPLICATION = SERVICES | {"backend.logs", "backend.operations", "backend.status"}
-ARGILLA = {"argilla_pipeline.schema", "argilla_pipeline.convert", "argilla_pipeline.tool"}
+ARGILLA = {
+    "argilla_pipeline.http",
+    "argilla_pipeline.client",
+    "argilla_pipeline.schema",
+    "argilla_pipeline.convert",
+    "argilla_pipeline.tool",
+}
 
 # Each room, and the rooms it may import from besides itself.
 DIRECTIONS: Mapping[str, set[str]] = {
@@ -70,7 +76,10 @@ DIRECTIONS: Mapping[str, set[str]] = {
     "argilla_pipeline": set(),
     "argilla_pipeline.schema": PARTS,
     "argilla_pipeline.convert": PARTS | {"argilla_pipeline.schema"},
-    "argilla_pipeline.tool": PARTS | {"argilla_pipeline.schema", "argilla_pipeline.convert"},
+    "argilla_pipeline.http": FOUNDATION,
+    "argilla_pipeline.client": FOUNDATION | {"argilla_pipeline.http"},
+    "argilla_pipeline.tool": PARTS | (ARGILLA - {"argilla_pipeline.tool"}),
+    "argilla_pipeline.testing": FOUNDATION | {"backend.testing"},
     "argilla_pipeline.webhooks": SERVICES | ARGILLA,
     "argilla_pipeline.cli": SERVICES | ARGILLA | {"argilla_pipeline.webhooks"},
 }

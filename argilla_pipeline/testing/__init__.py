@@ -1,0 +1,1 @@
+"""What tests and the demo need to run a real Argilla on one machine."""
