@@ -222,7 +222,9 @@ class RoundReport:
     """What one round of the loop did and measured.
 
     ``labels``: tasks accepted so far; ``training`` and ``held_out``: how they were divided;
-    ``left_out``: impossible spans that the tool holds (see ``text.spans.valid_spans``);
+    ``llm_labels``: how many of the LLM's labels of other tasks the new tagger learnt from as well,
+    ``mixture``: in which way and why; ``left_out``: impossible spans that the tool holds (see
+    ``text.spans.valid_spans``);
     ``llm_problem``: why the LLM could not be asked on. The
     scores are strict span scores on the held-out tasks: of the new tagger, of the tagger that
     served before, of the LLM (on the ``llm_tasks`` of them that it answered) and of what is shown
@@ -235,6 +237,8 @@ class RoundReport:
     training: int = 0
     held_out: int = 0
     left_out: int = 0
+    llm_labels: int = 0
+    mixture: str = ""
     tagger: SpanScores | None = None
     previous: SpanScores | None = None
     llm: SpanScores | None = None

@@ -25,7 +25,9 @@ from datetime import UTC, datetime
 import numpy as np
 
 from backend.active_learning.cold_start import cold_start_confidence
+from backend.active_learning.mixing import Mix, learn_from_both
 from backend.active_learning.strategies import STRATEGIES
+from backend.active_learning.trainer import Trainer
 from backend.domain import (
     NO_SOURCE,
     Example,
@@ -56,7 +58,7 @@ from backend.quality.evaluation import (
     suggestion_scores,
     tagger_scores,
 )
-from backend.quality.holdout import split
+from backend.quality.holdout import is_held_out, split
 from backend.settings import LearningSettings, SuggestionSettings
 from backend.text.spans import valid_spans
 
@@ -336,7 +338,10 @@ def reprioritise(work: Workspace, push: Push) -> None:
 
 
 def learn(work: Workspace, progress: Progress = silent) -> RoundReport:
-    """Train a tagger on the accepted labels; promote it unless it is worse on held-out ones."""
+    """Train a tagger on the accepted labels, and on the LLM's as far as these help.
+
+    It is promoted unless it is worse on held-out labels.
+    """
     training, held_out = split(trusted_examples(work)[0], work.learning.held_out_share)
     number = max((report.number for report in work.rounds.all()), default=0) + 1
     if reason := _too_little(training, work.learning.min_labels):
@@ -345,7 +350,13 @@ def learn(work: Workspace, progress: Progress = silent) -> RoundReport:
     generator = np.random.default_rng([work.learning.seed, number])
     serving = work.models.serving()
     start = serving[1] if serving else None
-    candidate = work.family.train(training, work.scheme, generator, progress, start)
+    mixture = learn_from_both(
+        training,
+        llm_examples(work),
+        Trainer(work.family, work.scheme, generator, progress, start),
+        None if work.learning.llm_labels == "auto" else Mix(work.learning.llm_labels),
+    )
+    candidate = mixture.tagger
     new = tagger_scores(candidate, held_out)
     previous = tagger_scores(serving[1], held_out) if serving else None
     promoted, reason = is_promoted(new, previous, work.learning.promotion_tolerance)
@@ -353,6 +364,7 @@ def learn(work: Workspace, progress: Progress = silent) -> RoundReport:
         candidate,
         {
             "training_texts": len(training),
+            "llm_labelled_texts": mixture.llm_texts,
             "held_out_texts": len(held_out),
             "held_out_f1": new.f1 if new else None,
             "labels": list(work.scheme.labels),
@@ -363,12 +375,27 @@ def learn(work: Workspace, progress: Progress = silent) -> RoundReport:
     return replace(
         measure(work),
         number=number,
+        llm_labels=mixture.llm_texts,
+        mixture=mixture.summary,
         tagger=new,
         previous=previous,
         model=model,
         promoted=promoted,
         reason=reason,
     )
+
+
+def llm_examples(work: Workspace) -> list[Example]:
+    """The LLM's answers to texts that may be learnt from, labelled or not; none held out."""
+    labelled = [task for task, _ in work.tasks.labelled()]
+    texts = {task.id: task.text for task in (*work.tasks.pool(), *labelled)}
+    examples = []
+    for task_id, answer in work.suggestions.by_source(SourceKind.LLM).items():
+        text = texts.get(task_id)
+        if text is not None and not is_held_out(text, work.learning.held_out_share):
+            spans, _ = valid_spans(text, answer.spans, work.scheme)
+            examples.append(Example(task_id, text, tuple(spans)))
+    return examples
 
 
 def _too_little(training: Sequence[Example], at_least: int) -> str:

@@ -26,14 +26,15 @@ def rounds_table(rounds: Sequence[RoundReport]) -> Table:
         padding=(0, 1, 0, 0),
     )
     for heading in (
-        "round", "labels", "held out", "tagger", "LLM", "shown", "promoted",
-        "reordered", "spend $",
+        "round", "labels", "+LLM", "held out", "tagger", "LLM", "shown", "promoted",
+        "moved", "spend $",
     ):  # fmt: skip
         table.add_column(heading, justify="right")
     for report in rounds:
         table.add_row(
             str(report.number),
             str(report.labels),
+            str(report.llm_labels),
             str(report.held_out),
             percent(report.tagger),
             percent(report.llm),
@@ -61,6 +62,8 @@ def status_view(status: ProjectStatus) -> RenderableType:
         + (f" - {job.message}" if job.message else "")
         for job in status.jobs[:5]
     ]
+    if status.rounds and status.rounds[-1].mixture:
+        lines.append(f"  learnt from {status.rounds[-1].mixture}")
     text = Text("\n".join(lines))
     return Group(text, rounds_table(status.rounds)) if status.rounds else text
 

@@ -129,6 +129,7 @@ class LearningSettings(Section):
     min_labels: int = Field(20, ge=2)
     held_out_share: float = Field(0.2, gt=0, lt=1)
     promotion_tolerance: float = Field(0.0, ge=0, le=1)
+    llm_labels: Literal["auto", "none", "corrected", "as-given"] = "auto"
     seed: int = 0
 
 

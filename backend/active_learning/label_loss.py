@@ -54,7 +54,7 @@ def cross_fitted_loss(
     for number in range(folds):
         inside = np.flatnonzero(fold == number).tolist()
         others = [example for example, of in zip(llm, fold, strict=True) if of != number]
-        if inside and (tagger := trainer.train_if_possible([*weighty, *others])):
+        if inside and (tagger := trainer.train_apart([*weighty, *others])):
             taggings = tagger.tag([llm[place].text for place in inside])
             losses[inside] = [
                 label_loss(tagging, llm[place], trainer.scheme)

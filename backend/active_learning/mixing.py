@@ -48,6 +48,18 @@ class Mixture:
     reason: str
     scores: Mapping[Mix, SpanScores] = field(default_factory=lambda: MappingProxyType({}))
 
+    @property
+    def summary(self) -> str:
+        """What of the LLM entered, and why, for a person."""
+        used = f"{self.llm_texts} LLM labels {self.mix.value}"
+        if self.mix is Mix.NONE:
+            used = "no LLM labels"
+        elif self.mix is Mix.CORRECTED:
+            used += f" ({self.changed} of them changed)"
+        elif self.human_weight > 1:
+            used += f", human labels weigh {self.human_weight} times as much"
+        return f"{used}: {self.reason}"
+
 
 @dataclass(frozen=True, slots=True)
 class Labels:
@@ -79,9 +91,9 @@ def learn_from_both(
     """
     labels = _sorted_out(human, llm)
     if not labels.unchecked:
-        return _learnt(labels, Mix.NONE, trainer, "no LLM labels beside the human ones")
+        return _learnt(labels, Mix.NONE, trainer, "there are none beside the human ones")
     if mix is not None:
-        return _learnt(labels, mix, trainer, "as set")
+        return _learnt(labels, mix, trainer, "as the settings say")
     judges = {example.text for example in human if example.spans}
     if len(judges) < folds:
         reason = f"{len(judges)} human labels with a span are too few to judge the LLM's by"
@@ -106,10 +118,10 @@ def cross_validate(labels: Labels, trainer: Trainer, folds: int) -> dict[Mix, Sp
             labels,
             human=[item for item, of in zip(labels.human, fold, strict=True) if of != number],
         )
-        base = trainer.train_if_possible(seen.human)
+        base = trainer.train_apart(seen.human)
         for way in Mix:
             examples = training_set(seen, way, base, trainer.scheme)
-            tagger = base if way is Mix.NONE else trainer.train_if_possible(examples)
+            tagger = base if way is Mix.NONE else trainer.train_apart(examples)
             pairs[way] += _found(tagger, inside)
     return {way: span_scores(pairs[way]) for way in Mix}
 
@@ -138,7 +150,7 @@ def training_set(
 
 
 def _learnt(labels: Labels, way: Mix, trainer: Trainer, reason: str) -> Mixture:
-    base = trainer.train_if_possible(labels.human) if way is Mix.CORRECTED else None
+    base = trainer.train_apart(labels.human) if way is Mix.CORRECTED else None
     examples = training_set(labels, way, base, trainer.scheme)
     from_llm = examples[len(labels.human) :]
     pairs = zip(from_llm, labels.unchecked, strict=False)

@@ -18,26 +18,32 @@ IntArray = npt.NDArray[np.int64]
 class Trainer:
     """Everything that trainings have in common.
 
-    ``progress`` hears of each training's own steps, and may raise to interrupt it.
+    ``progress`` hears of each training's own steps, and may raise to interrupt it. ``start`` is a
+    tagger that the last training may go on from.
     """
 
     family: TaggerFamily
     scheme: LabelScheme
     rng: np.random.Generator
     progress: Progress = silent
+    start: Tagger | None = None
 
     def train(self, examples: Sequence[Example]) -> Tagger:
-        """A tagger of the examples.
+        """The tagger that all this is for.
 
         Raises :class:`~backend.errors.InputError` where they hold no span to learn from.
         """
-        return self.family.train(examples, self.scheme, self.rng, self.progress)
+        return self.family.train(examples, self.scheme, self.rng, self.progress, self.start)
 
-    def train_if_possible(self, examples: Sequence[Example]) -> Tagger | None:
-        """A tagger of the examples, ``None`` where they hold no span to learn from."""
+    def train_apart(self, examples: Sequence[Example]) -> Tagger | None:
+        """A tagger that knows these examples and nothing else, to judge others by.
+
+        So it never goes on from ``start``, which may have learnt what is judged. ``None`` where the
+        examples hold no span to learn from.
+        """
         counting = (example for example in examples if example.weight >= 0.5)
         if any(span.label in self.scheme for example in counting for span in example.spans):
-            return self.train(examples)
+            return self.family.train(examples, self.scheme, self.rng, self.progress)
         return None
 
 

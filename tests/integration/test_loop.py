@@ -289,6 +289,51 @@ class TestARound:
         assert loop.labels_since_last_round(work) == 0
 
 
+class TestLearningFromTheLlm:
+    def test_its_labels_of_other_texts_are_learnt_from_and_counted(self, open_workspace):
+        work = open_workspace(learning=LearningSettings(min_labels=5, llm_labels="as-given"))
+        loop.begin(work)
+        label(work.tool, range(20))
+
+        report = loop.play_round(work)
+
+        labelled = {text_of(number) for number in range(20)}
+        from_llm = [item for item in work.family.trained_on[-1] if item.text not in labelled]
+        assert report.llm_labels == len(from_llm) > 0
+        assert "as the settings say" in work.rounds.all()[-1].mixture
+
+    @pytest.mark.parametrize("setting", ["auto", "corrected", "as-given"])
+    def test_no_text_that_is_measured_on_enters_with_the_llms_label(self, open_workspace, setting):
+        learning = LearningSettings(min_labels=5, held_out_share=0.3, llm_labels=setting)
+        work = open_workspace(learning=learning)
+        loop.begin(work)
+        label(work.tool, range(20))
+
+        loop.play_round(work)
+
+        learnt = {item.text for examples in work.family.trained_on for item in examples}
+        assert learnt
+        assert not any(is_held_out(text, 0.3) for text in learnt)
+
+    def test_accepted_labels_decide_unless_the_settings_do(self, open_workspace):
+        work = open_workspace()
+        loop.begin(work)
+        label(work.tool, range(20))
+
+        assert "cross-validated F1" in loop.play_round(work).mixture
+
+    def test_it_can_be_kept_out(self, open_workspace):
+        learning = LearningSettings(min_labels=5, held_out_share=0.3, llm_labels="none")
+        work = open_workspace(learning=learning)
+        loop.begin(work)
+        label(work.tool, range(20))
+
+        report = loop.play_round(work)
+
+        assert report.llm_labels == 0
+        assert len(work.family.trained_on) == 1
+
+
 class TestWhoseSpansAreShown:
     @pytest.mark.parametrize("kind", [SourceKind.LLM, SourceKind.TAGGER])
     def test_the_preferred_source_wins_and_the_tagger_orders(self, kind):

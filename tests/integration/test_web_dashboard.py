@@ -46,6 +46,7 @@ FIRST = RoundReport(0, labels=0, preferred=SourceKind.LLM)
 SECOND = RoundReport(
     1, labels=50, training=40, held_out=10, tagger=SpanScores(5, 5, 5), llm=SpanScores(6, 4, 4),
     shown=SpanScores(6, 4, 4), model=1, promoted=True, reason="first tagger", reordered=37,
+    llm_labels=150, mixture="150 LLM labels as-given: as the settings say",
 )  # fmt: skip
 THIRD = RoundReport(
     2, labels=100, training=80, held_out=20, tagger=SpanScores(8, 2, 2), llm=SpanScores(6, 4, 4),
@@ -91,8 +92,9 @@ class TestProjects:
 
         text = visible(backend.client.get("/").text)
 
-        assert "1 50 10 50.0 60.0 60.0 yes 37 $0.0000 first tagger" in text
-        assert "2 100 20 80.0 60.0 80.0 no 0 $0.0000 held-out F1 would fall" in text
+        assert "1 50 150 10 50.0 60.0 60.0 yes 37 $0.0000 first tagger" in text
+        assert "2 100 0 20 80.0 60.0 80.0 no 0 $0.0000 held-out F1 would fall" in text
+        assert "Learnt from 150 LLM labels as-given: as the settings say." in text
 
     def test_jobs_show_how_far_they_are_and_why_they_failed(self, backend):
         project = backend.know()

@@ -5,6 +5,7 @@ from backend.active_learning.mixing import Mix, learn_from_both
 from backend.active_learning.trainer import Trainer
 from backend.domain import Example, LabelScheme, Span
 from backend.errors import InputError
+from backend.protocols import silent
 from backend.tagger.crf import CrfFamily
 from backend.testing.taggers import FakeTaggerFamily
 
@@ -160,3 +161,20 @@ class TestLimits:
 
         with pytest.raises(LostError):
             learn_from_both(HUMAN, [gold(40)], interrupted)
+
+    def test_only_the_last_training_goes_on_from_an_earlier_tagger(self):
+        """That one may have learnt what the others are measured on."""
+        starts = []
+
+        class Remembering(FakeTaggerFamily):
+            def train(self, examples, scheme, rng, progress=silent, start=None):
+                starts.append(start)
+                return super().train(examples, scheme, rng, progress)
+
+        earlier = FakeTaggerFamily().train(HUMAN, SCHEME, np.random.default_rng(0))
+        warm = Trainer(Remembering(), SCHEME, np.random.default_rng(0), start=earlier)
+
+        learn_from_both(HUMAN, [gold(40)], warm)
+
+        assert starts[-1] is earlier
+        assert not any(starts[:-1])

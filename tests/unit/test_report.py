@@ -63,11 +63,11 @@ class TestPercent:
 class TestRounds:
     def test_a_round_shows_labels_scores_promotion_order_and_spend(self):
         report = RoundReport(
-            2, labels=80, held_out=16, tagger=SpanScores(8, 2, 2), llm=None,
+            2, labels=80, llm_labels=120, held_out=16, tagger=SpanScores(8, 2, 2), llm=None,
             shown=SpanScores(9, 1, 1), promoted=True, reordered=45, spent_usd="0.25",
         )  # fmt: skip
 
-        assert "2 80 16 80.0 - 90.0 yes 45 0.2500" in shown(rounds_table([report]))
+        assert "2 80 120 16 80.0 - 90.0 yes 45 0.2500" in shown(rounds_table([report]))
 
     def test_rounds_stand_in_the_order_in_which_they_were_played(self):
         text = shown(rounds_table([RoundReport(0, labels=11), RoundReport(1, labels=22)]))
@@ -93,6 +93,14 @@ class TestStatus:
         nameless = Project(1, "label_studio", "12", "", "<View/>", "secret", None)
 
         assert "Project 12: without a title" in shown(status_view(status(project=nameless)))
+
+    def test_what_the_last_tagger_learnt_from_is_told(self):
+        rounds = [RoundReport(1, mixture="old"), RoundReport(2, mixture="9 LLM labels corrected")]
+
+        text = shown(status_view(status(rounds=rounds)))
+
+        assert "learnt from 9 LLM labels corrected" in text
+        assert "old" not in text
 
     def test_a_running_job_shows_how_far_it_is(self):
         job = Job(4, 1, JobKind.LEARN, state=JobState.RUNNING, done=3, total=9, what="epochs")
