@@ -24,6 +24,7 @@ from backend.active_learning.trainer import IntArray
 from backend.domain import Example, LabelScheme
 from backend.protocols import FloatArray, Tagging
 from backend.text.bio import from_bio, tag_names
+from backend.text.decoding import LegalDecoder
 from backend.text.tokens import tokenise
 
 _FLOOR = 1e-5
@@ -85,11 +86,12 @@ def corrected(
     labels; ``table`` as :func:`confusion` gives it.
     """
     names = tag_names(scheme.labels)
+    decoder = LegalDecoder(names)
     results = []
     for tagging, example in zip(taggings, llm, strict=True):
         likely = _posterior(tagging, tag_places(example, scheme), table)
-        best = likely.argmax(axis=1)
-        scores = likely.max(axis=1)
+        best = decoder.decode(likely)
+        scores = likely[np.arange(len(best)), best]
         spans = from_bio(tokenise(example.text), [names[tag] for tag in best], scores.tolist())
         loss = float(-np.log(np.maximum(scores, _FLOOR)).sum())
         results.append(Corrected(replace(example, spans=tuple(spans)), loss))

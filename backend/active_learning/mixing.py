@@ -2,8 +2,8 @@
 
 An LLM's labels can help a tagger or hurt it, and nobody knows before. So each way of using them is
 tried in cross-validation on the human labels (Stone, 1974): left out, corrected (see
-:mod:`backend.active_learning.correction`), or as they are, with human labels weighing more. The way
-with the best strict span F1 trains the tagger; at equal F1 the one that uses the LLM less.
+:mod:`backend.active_learning.correction`), or as they are; a human label weighs three of them. The
+way with the best strict span F1 trains the tagger; at equal F1 the one that uses the LLM less.
 """
 
 from __future__ import annotations
@@ -56,8 +56,6 @@ class Mixture:
             used = "no LLM labels"
         elif self.mix is Mix.CORRECTED:
             used += f" ({self.changed} of them changed)"
-        elif self.human_weight > 1:
-            used += f", human labels weigh {self.human_weight} times as much"
         return f"{used}: {self.reason}"
 
 
@@ -136,17 +134,15 @@ def training_set(
     """
     if way is Mix.NONE:
         return list(labels.human)
+    weighty = [replace(example, weight=HUMAN_WEIGHT * example.weight) for example in labels.human]
     if way is Mix.AS_GIVEN or base is None:
-        weighty = [
-            replace(example, weight=HUMAN_WEIGHT * example.weight) for example in labels.human
-        ]
         return [*weighty, *labels.unchecked]
     checked = [example for example in labels.human if example.text in labels.answers]
     answers = [labels.answers[example.text] for example in checked]
     taggings = base.tag([example.text for example in labels.unchecked])
     table = confusion(checked, answers, taggings, labels.unchecked, scheme)
     better = corrected(taggings, labels.unchecked, table, scheme)
-    return [*labels.human, *(item.example for item in better)]
+    return [*weighty, *(item.example for item in better)]
 
 
 def _learnt(labels: Labels, way: Mix, trainer: Trainer, reason: str) -> Mixture:
@@ -159,7 +155,7 @@ def _learnt(labels: Labels, way: Mix, trainer: Trainer, reason: str) -> Mixture:
         mix=way,
         llm_texts=len(from_llm),
         changed=sum(used.spans != given.spans for used, given in pairs),
-        human_weight=HUMAN_WEIGHT if way is Mix.AS_GIVEN else 1,
+        human_weight=HUMAN_WEIGHT if from_llm else 1,
         reason=reason,
     )
 

@@ -15,11 +15,11 @@ import torch
 from backend.errors import ModelStoreError
 from backend.protocols import FloatArray, Progress, Tagging, silent
 from backend.tagger.batching import equal_width_batches, padded, width_of
-from backend.tagger.decoding import LegalDecoder
 from backend.tagger.devices import Device
 from backend.tagger.encoding import EncodedWindow, WordEncoder
 from backend.tagger.memory import BatchLimit, fitting
 from backend.text.bio import from_bio, tag_names
+from backend.text.decoding import LegalDecoder
 from backend.text.tokens import tokenise
 
 KIND = "transformer"

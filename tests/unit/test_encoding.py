@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 
 from backend.errors import ConfigurationError
 from backend.tagger.batching import length_buckets, padded
-from backend.tagger.decoding import LegalDecoder
 from backend.tagger.encoding import (
     IGNORED,
     EncodedWindow,
@@ -15,6 +14,7 @@ from backend.tagger.encoding import (
 )
 from backend.tagger.windows import Window, windows
 from backend.text.bio import legal_starts, legal_transitions, tag_names
+from backend.text.decoding import LegalDecoder
 
 TAGS = tag_names(["PER", "LOC"])
 

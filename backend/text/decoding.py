@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from backend.protocols import FloatArray
 from backend.text.bio import legal_starts, legal_transitions
+
+FloatArray = npt.NDArray[np.float64]
 
 
 class LegalDecoder:
