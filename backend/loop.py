@@ -42,6 +42,7 @@ from backend.domain import (
 from backend.protocols import (
     AnnotationTool,
     Annotator,
+    Explained,
     Models,
     Pool,
     Progress,
@@ -360,9 +361,13 @@ def learn(work: Workspace, progress: Progress = silent) -> RoundReport:
     new = tagger_scores(candidate, held_out)
     previous = tagger_scores(serving[1], held_out) if serving else None
     promoted, reason = is_promoted(new, previous, work.learning.promotion_tolerance)
+    history: Mapping[str, object] = {}
+    if isinstance(candidate, Explained):
+        history, reason = candidate.history, f"{reason}; {candidate.remark}"
     model = work.models.publish(
         candidate,
         {
+            **history,
             "training_texts": len(training),
             "llm_labelled_texts": mixture.llm_texts,
             "held_out_texts": len(held_out),

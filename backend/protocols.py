@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -97,6 +97,19 @@ class Tagger(Protocol):
 
         No pickles: reading a model folder never runs code.
         """
+
+
+@runtime_checkable
+class Explained(Protocol):
+    """What a tagger may promise besides: to tell what was decided when it was made."""
+
+    @property
+    def history(self) -> Mapping[str, object]:
+        """For the manifest of its version; whatever JSON can hold."""
+
+    @property
+    def remark(self) -> str:
+        """One line for the report of the round."""
 
 
 class TaggerFamily(Protocol):

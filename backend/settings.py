@@ -108,6 +108,8 @@ class TaggerSettings(Section):
     """The tagger that learns from accepted labels."""
 
     kind: Literal["crf", "transformer"] = "crf"
+    auxiliary: tuple[Path, ...] = ()
+    auxiliary_texts: int = Field(1000, ge=1)
     base_model: str = "Davlan/afro-xlmr-mini"
     variant: Literal["trimmed", "full", "frozen", "lora"] = "trimmed"
     learning_rate: float | None = Field(None, gt=0)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from backend.errors import ConfigurationError
 from backend.protocols import TaggerFamily
 from backend.settings import TaggerSettings
+from backend.tagger.auxiliary import AuxiliaryFamily, Files
 from backend.tagger.crf import CrfFamily
 from backend.tagger.transformer import TransformerFamily
 
@@ -20,5 +22,16 @@ def all_families(settings: TaggerSettings) -> Mapping[str, TaggerFamily]:
 
 
 def build_family(settings: TaggerSettings) -> TaggerFamily:
-    """The family that trains new taggers."""
-    return all_families(settings)[settings.kind]
+    """The family that trains new taggers; with the labels of other languages, if there are any.
+
+    Raises :class:`~backend.errors.ConfigurationError` for a file of these that does not exist.
+    """
+    family = all_families(settings)[settings.kind]
+    if not settings.auxiliary:
+        return family
+    if missing := [str(path) for path in settings.auxiliary if not path.is_file()]:
+        raise ConfigurationError(
+            f"There is no file {', '.join(missing)} with labels of other languages. Correct "
+            f"tagger.auxiliary, or take it out: a project's own labels are enough."
+        )
+    return AuxiliaryFamily(family, Files(settings.auxiliary), settings.auxiliary_texts)

@@ -32,7 +32,9 @@ from backend.store.projects import Projects
 from backend.store.rounds import SqlRoundRecords
 from backend.store.suggestions import SqlSuggestionRecords
 from backend.store.tasks import SqlTaskRecords
+from backend.tagger.auxiliary import AuxiliaryFamily
 from backend.tagger.checkpoints import ModelShelf
+from backend.tagger.manifest import read_manifest
 from backend.testing.annotators import FakeAnnotator
 from backend.testing.in_memory_tool import InMemoryTool
 from backend.testing.taggers import FakeTaggerFamily
@@ -218,6 +220,20 @@ class TestARound:
         assert report.promoted is False
         assert "would fall" in report.reason
         assert work.models.serving()[0] == 1
+
+    def test_the_report_and_the_model_say_whether_other_languages_helped(
+        self, open_workspace, tmp_path
+    ):
+        others = [Example(f"n{n}", f"{text_of(n)} again", gold_of(text_of(n))) for n in range(24)]
+        work = open_workspace(family=AuxiliaryFamily(FakeTaggerFamily(), {"related": others}))
+        label(work.tool, range(10))
+
+        report = loop.play_round(work)
+
+        about = read_manifest(tmp_path / "models" / "v0001").about
+        assert "labels of other languages" in report.reason
+        assert about["auxiliary"]["sources"] == ["related"]
+        assert about["auxiliary"]["reason"] in report.reason
 
     def test_too_few_labels_say_how_many_are_needed(self, open_workspace):
         work = open_workspace()

@@ -1,0 +1,253 @@
+"""Labels of related languages beside a project's own, as far as these say that they help.
+
+With few labels of its own a tagger learns much from a related language: names, affixes, where names
+stand. With many, or from a language that is not related, it loses. Nobody knows before, so
+each training asks: taggers with and without the others' labels are compared on the project's own
+labels in cross-validation (Stone, 1974), on the same texts, and the others' enter the training
+only where that is better, and not by luck.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+import structlog
+
+from backend.active_learning.trainer import Trainer, folds_of
+from backend.domain import Example, LabelScheme
+from backend.protocols import FloatArray, Progress, Tagger, TaggerFamily, Tagging, silent
+from backend.quality.intervals import f1_of, resampled_sums
+from backend.quality.span_f1 import span_scores
+from backend.text.conll import read_conll, to_text
+
+log = structlog.get_logger(__name__)
+
+FOLDS = 3
+OWN_WEIGHTS = (1, 3)
+"""What a label of one's own may count, where one of another language counts 1."""
+
+ENOUGH = 0.8
+"""In how many of the resampled sets of texts the others' labels must help to be accepted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Whether labels of other languages entered a training, and why.
+
+    ``texts``: how many of theirs were at hand; ``own_weight``: what an own label counted, where
+    theirs counted 1, 0 where theirs were left out. ``without`` and ``with_them``: strict span F1 in
+    cross-validation, ``None`` where nothing was compared; ``chance``: the share of resampled sets
+    of own texts on which they helped.
+    """
+
+    sources: tuple[str, ...]
+    texts: int
+    own_weight: int
+    reason: str
+    without: float | None = None
+    with_them: float | None = None
+    chance: float | None = None
+
+    def as_json(self) -> dict[str, object]:
+        """The form in which it is kept with the model."""
+        return {
+            "sources": list(self.sources),
+            "texts": self.texts,
+            "accepted": self.own_weight > 0,
+            "own_weight": self.own_weight,
+            "cross_validated_f1": {"without": self.without, "with": self.with_them},
+            "chance": self.chance,
+            "reason": self.reason,
+        }
+
+
+class TaggerWithHistory:
+    """A tagger that tells what its family decided (see :class:`~backend.protocols.Explained`)."""
+
+    def __init__(self, tagger: Tagger, decision: Decision) -> None:
+        self.kind = tagger.kind
+        self.tagger = tagger
+        self.decision = decision
+
+    @property
+    def history(self) -> Mapping[str, object]:
+        """What was decided, for the model's manifest."""
+        return {"auxiliary": self.decision.as_json()}
+
+    @property
+    def remark(self) -> str:
+        """The same in a line, for the round's report."""
+        return self.decision.reason
+
+    def tag(self, texts: Sequence[str], progress: Progress = silent) -> list[Tagging]:
+        """As the tagger itself."""
+        return self.tagger.tag(texts, progress)
+
+    def save(self, folder: Path) -> None:
+        """As the tagger itself."""
+        self.tagger.save(folder)
+
+
+class AuxiliaryFamily:
+    """Trains taggers of ``family`` with the labels of other languages where these help.
+
+    ``sources``: labelled texts by the name of where they come from; at most ``most_texts`` of each,
+    drawn anew in each training, take part. It trains ``FOLDS * (1 + len(OWN_WEIGHTS)) + 1`` taggers
+    where ``family`` trains one.
+    """
+
+    def __init__(
+        self,
+        family: TaggerFamily,
+        sources: Mapping[str, Sequence[Example]],
+        most_texts: int = 1000,
+    ) -> None:
+        self.kind = family.kind
+        self._family = family
+        self._sources = sources
+        self._most = most_texts
+
+    def train(
+        self,
+        examples: Sequence[Example],
+        scheme: LabelScheme,
+        rng: np.random.Generator,
+        progress: Progress = silent,
+        start: Tagger | None = None,
+    ) -> TaggerWithHistory:
+        """A tagger of the examples and, where they help, of the others' labels.
+
+        ``start`` is passed on for the last training only: it may know the texts that are held out
+        in cross-validation.
+        """
+        others = self._others(examples, scheme, rng)
+        decision = self._decide(examples, others, Trainer(self._family, scheme, rng, progress))
+        log.info("labels of other languages", **decision.as_json())
+        chosen = _together(examples, others, decision.own_weight)
+        before = start.tagger if isinstance(start, TaggerWithHistory) else start
+        return TaggerWithHistory(
+            self._family.train(chosen, scheme, rng, progress, before), decision
+        )
+
+    def load(self, folder: Path) -> Tagger:
+        """As ``family`` does: what a tagger learnt from is no part of it."""
+        return self._family.load(folder)
+
+    def _others(
+        self, examples: Sequence[Example], scheme: LabelScheme, rng: np.random.Generator
+    ) -> list[Example]:
+        """Others' texts with the scheme's labels; none that is also among the examples."""
+        own = {example.text for example in examples}
+        chosen: list[Example] = []
+        for texts in self._sources.values():
+            usable = [example for example in texts if example.text not in own]
+            drawn = rng.permutation(len(usable))[: self._most]
+            chosen += (_within(usable[place], scheme) for place in sorted(drawn))
+        return chosen
+
+    def _decide(
+        self, examples: Sequence[Example], others: Sequence[Example], trainer: Trainer
+    ) -> Decision:
+        names, size = tuple(self._sources), len(others)
+        if not any(example.spans for example in others):
+            reason = "no text of the other languages has a label of this project"
+            return Decision(names, size, 0, reason)
+        if len({example.text for example in examples if example.spans}) < FOLDS:
+            reason = "too few labels of this project to judge those of other languages by"
+            return Decision(names, size, 0, reason)
+        counts = cross_validate(examples, others, trainer)
+        f1 = {weight: float(f1_of(rows.sum(axis=0))) for weight, rows in counts.items()}
+        best = max(OWN_WEIGHTS, key=f1.__getitem__)
+        sums = resampled_sums(np.hstack([counts[0], counts[best]]), trainer.rng)
+        chance = float((f1_of(sums[:, 3:]) > f1_of(sums[:, :3])).mean())
+        accepted = f1[best] > f1[0] and chance >= ENOUGH
+        reason = (
+            f"labels of other languages {'used' if accepted else 'left out'}: "
+            f"cross-validated F1 {f1[0]:.3f} without, {f1[best]:.3f} with them"
+        )
+        return Decision(
+            names, size, best if accepted else 0, reason, f1[0], f1[best], round(chance, 3)
+        )
+
+
+def cross_validate(
+    examples: Sequence[Example], others: Sequence[Example], trainer: Trainer
+) -> dict[int, FloatArray]:
+    """Right, spurious and missed spans (n_examples, 3) of each text, held out, by own weight.
+
+    Own weight 0 stands for the tagger without the others' labels. Copies of a text share a fold.
+    """
+    fold = folds_of([example.text for example in examples], FOLDS, trainer.rng)
+    counts = {weight: np.zeros((len(examples), 3)) for weight in (0, *OWN_WEIGHTS)}
+    trainings = list(product(range(FOLDS), counts))
+    for done, (number, weight) in enumerate(trainings):
+        quiet = replace(trainer, progress=_StandingStill(trainer.progress, done, len(trainings)))
+        seen = [examples[place] for place in np.flatnonzero(fold != number).tolist()]
+        held_out = np.flatnonzero(fold == number).tolist()
+        tagger = quiet.train_if_possible(_together(seen, others, weight))
+        counts[weight][held_out] = _counts(tagger, [examples[place] for place in held_out])
+    return counts
+
+
+@dataclass(frozen=True, slots=True)
+class _StandingStill:
+    """Tells how many trainings are finished, whatever the one under way tells of itself."""
+
+    progress: Progress
+    finished: int
+    trainings: int
+
+    def __call__(self, done: int, total: int, what: str = "") -> None:
+        self.progress(self.finished, self.trainings, "trying labels of other languages")
+
+
+class Files(Mapping[str, Sequence[Example]]):
+    """CoNLL files as sources, read when they are needed.
+
+    Looking one up raises :class:`~backend.errors.CorpusError` if it cannot be read.
+    """
+
+    def __init__(self, paths: Iterable[Path]) -> None:
+        self._paths = {str(path): path for path in paths}
+
+    def __getitem__(self, name: str) -> Sequence[Example]:
+        texts = (to_text(sentence) for sentence in read_conll(self._paths[name]))
+        return [Example(f"{name}:{n}", text, spans) for n, (text, spans) in enumerate(texts)]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._paths)
+
+    def __len__(self) -> int:
+        return len(self._paths)
+
+
+def _together(
+    examples: Sequence[Example], others: Sequence[Example], own_weight: int
+) -> list[Example]:
+    if own_weight == 0:
+        return list(examples)
+    own = [replace(example, weight=own_weight * example.weight) for example in examples]
+    return [*own, *others]
+
+
+def _within(example: Example, scheme: LabelScheme) -> Example:
+    return replace(example, spans=tuple(span for span in example.spans if span.label in scheme))
+
+
+def _counts(tagger: Tagger | None, examples: Sequence[Example]) -> FloatArray:
+    """Right, spurious and missed spans (n_examples, 3); no tagger finds none."""
+    if tagger is None:
+        return np.array([(0, 0, len(example.spans)) for example in examples], dtype=np.float64)
+    taggings = tagger.tag([example.text for example in examples])
+    scores = [
+        span_scores([(example.spans, tagging.spans)])
+        for example, tagging in zip(examples, taggings, strict=True)
+    ]
+    return np.array(
+        [(one.true_positives, one.false_positives, one.false_negatives) for one in scores],
+        dtype=np.float64,
+    )
