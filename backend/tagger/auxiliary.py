@@ -124,14 +124,13 @@ class AuxiliaryFamily:
         ``start`` is passed on for the last training only: it may know the texts that are held out
         in cross-validation.
         """
-        others = self._others(examples, scheme, rng)
-        decision = self._decide(examples, others, Trainer(self._family, scheme, rng, progress))
-        log.info("labels of other languages", **decision.as_json())
-        chosen = _together(examples, others, decision.own_weight)
         before = start.tagger if isinstance(start, TaggerWithHistory) else start
-        return TaggerWithHistory(
-            self._family.train(chosen, scheme, rng, progress, before), decision
-        )
+        trainer = Trainer(self._family, scheme, rng, progress, before)
+        others = self._others(examples, scheme, rng)
+        decision = self._decide(examples, others, trainer)
+        log.info("labels of other languages", **decision.as_json())
+        tagger = trainer.train(_together(examples, others, decision.own_weight))
+        return TaggerWithHistory(tagger, decision)
 
     def load(self, folder: Path) -> Tagger:
         """As ``family`` does: what a tagger learnt from is no part of it."""
@@ -188,7 +187,7 @@ def cross_validate(
         quiet = replace(trainer, progress=_StandingStill(trainer.progress, done, len(trainings)))
         seen = [examples[place] for place in np.flatnonzero(fold != number).tolist()]
         held_out = np.flatnonzero(fold == number).tolist()
-        tagger = quiet.train_if_possible(_together(seen, others, weight))
+        tagger = quiet.train_apart(_together(seen, others, weight))
         counts[weight][held_out] = _counts(tagger, [examples[place] for place in held_out])
     return counts
 
