@@ -9,7 +9,8 @@ import typer
 from rich.text import Text
 
 from backend import __version__, loop
-from backend.commands import annotate, cost, llm, prompt, recordings
+from backend.commands import annotate, audit, cost, llm, prompt, recordings
+from backend.commands.projects import ProjectOption, known_project
 from backend.commands.terminal import console, progress_bar, teaching
 from backend.domain import JobKind, SourceKind
 from backend.errors import InputError
@@ -20,7 +21,6 @@ from backend.report import rounds_table, status_view, suggestions_table
 from backend.services import Services
 from backend.settings import Settings, load_settings
 from backend.status import project_status
-from backend.store.projects import Project
 from backend.store.suggestions import SqlSuggestionRecords
 
 app = typer.Typer(
@@ -36,8 +36,7 @@ app.add_typer(llm.app, name="llm")
 app.add_typer(cost.app, name="cost")
 app.add_typer(prompt.app, name="prompt")
 app.add_typer(annotate.app)
-
-ProjectOption = Annotated[int, typer.Option("--project", help="Label Studio's project id.")]
+app.add_typer(audit.app)
 
 
 @app.callback(invoke_without_command=True)
@@ -56,17 +55,6 @@ def main(
         settings = load_settings(config)
     configure_logging(settings.server.log_level)
     context.obj = settings
-
-
-def known_project(services: Services, number: int) -> Project:
-    """The project with Label Studio's id; a clear error if it was never connected."""
-    project = services.project(str(number))
-    if project is None:
-        raise InputError(
-            f"Project {number} is not connected. Run: harambee label-studio connect "
-            f"--project {number}"
-        )
-    return project
 
 
 @app.command()

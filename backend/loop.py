@@ -53,6 +53,7 @@ from backend.protocols import (
     TaskRecords,
     silent,
 )
+from backend.quality.audit import hide, mixed
 from backend.quality.evaluation import (
     better_source,
     is_promoted,
@@ -85,6 +86,7 @@ class Workspace:
     annotator: Annotator | None
     learning: LearningSettings
     showing: SuggestionSettings
+    audit_share: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,10 +208,11 @@ def _is_current(suggestion: Suggestion | None, annotator: Annotator) -> bool:
 
 
 def _order_without_gold(work: Workspace) -> None:
-    """Before any model: texts that stand for many others first."""
+    """Before any model: texts that stand for many others first, audited ones mixed in."""
     pool = work.tasks.pool()
+    texts = [task.text for task in pool]
     generator = np.random.default_rng(work.learning.seed)
-    ranks = cold_start_confidence([task.text for task in pool], generator)
+    ranks = mixed(texts, cold_start_confidence(texts, generator), work.audit_share)
     work.tasks.set_confidence(
         {task.id: float(rank) for task, rank in zip(pool, ranks, strict=True)}
     )
@@ -257,12 +260,13 @@ def _compose(
     tagged: Iterable[Suggestion],
     preferred: SourceKind | None,
 ) -> list[Suggestion]:
-    return compose(
+    composed = compose(
         tasks,
         work.suggestions.by_source(SourceKind.LLM, [task.id for task in tasks]),
         {suggestion.task_id: suggestion for suggestion in tagged},
         preferred or preferred_source(work),
     )
+    return hide(tasks, composed, work.audit_share)
 
 
 def tag(

@@ -24,6 +24,7 @@ from backend.domain import (
     JobKind,
     JobState,
     LabelScheme,
+    Outcome,
     PaidCall,
     RoundReport,
     SourceKind,
@@ -319,6 +320,15 @@ class SuggestionRecords(Protocol):
         self, kind: SourceKind, task_ids: Collection[str] | None = None
     ) -> dict[str, Suggestion]:
         """The last suggestion of that kind of source for each task (of these) it has one for."""
+
+    def outcomes_by_task(self) -> dict[str, Outcome]:
+        """How the LLM's last answer for each task ended that it was asked (or not) about."""
+
+    def shown_nothing(self) -> set[str]:
+        """Tasks of which the tool holds no suggestion, or an empty one that nobody made.
+
+        What a label is worth depends on it: people lean towards what they are shown.
+        """
 
     def version_for(self, suggestions: Sequence[Suggestion]) -> str:
         """The version string under which these suggestions have to be pushed.

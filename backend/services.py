@@ -121,6 +121,7 @@ class Services:
             annotator=self._annotator(project.id),
             learning=self.settings.learning,
             showing=self.settings.suggestions,
+            audit_share=self.settings.audit.share,
         )
 
     def _tool(self, project: Project, config: LabelConfig) -> AnnotationTool:

@@ -11,10 +11,10 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
@@ -142,6 +142,12 @@ class SuggestionSettings(Section):
     strategy: Literal["random", "longest", "margin", "mean-entropy", "least-confidence"] = "margin"
 
 
+class AuditSettings(Section):
+    """The blind audit: what people label without seeing a suggestion."""
+
+    share: float = Field(0.05, ge=0, lt=1)
+
+
 ANY_INTERFACE = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared with, not bound to
 
 ECOSYSTEM_NAMES: Mapping[str, tuple[str, str]] = {
@@ -197,6 +203,17 @@ class Settings(BaseSettings):
     tagger: TaggerSettings = TaggerSettings()
     learning: LearningSettings = LearningSettings()
     suggestions: SuggestionSettings = SuggestionSettings()
+    audit: AuditSettings = AuditSettings()
+
+    @model_validator(mode="after")
+    def _audit_is_held_out(self) -> Self:
+        if self.audit.share > self.learning.held_out_share:
+            raise ValueError(
+                f"audit.share ({self.audit.share}) is larger than learning.held_out_share "
+                f"({self.learning.held_out_share}), but audited texts are a part of the held-out "
+                "ones: lower the one or raise the other"
+            )
+        return self
 
     @property
     def database_url(self) -> str:
@@ -266,7 +283,7 @@ def load_settings(path: Path | None = None, **overrides: Any) -> Settings:
         return Settings(**(content | overrides))
     except ValidationError as error:
         wrong = "; ".join(
-            f"{'.'.join(str(part) for part in item['loc'])}: {item['msg']}"
+            f"{'.'.join(str(part) for part in item['loc']) or 'settings'}: {item['msg']}"
             for item in error.errors(include_input=False)
         )
         raise ConfigurationError(f"These settings cannot be used: {wrong}") from error

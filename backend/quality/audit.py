@@ -9,17 +9,19 @@ nothing is ever learnt from it, and no LLM sees it as an example.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+import numpy.typing as npt
 
-from backend.domain import Span
+from backend.domain import NO_SOURCE, Span, Suggestion, Task
 from backend.protocols import FloatArray
 from backend.quality.holdout import is_held_out, lot
 from backend.quality.prediction_powered import LEVEL, Draw, Estimate, ratio_estimate
 
 HALF_WIDTH = 0.03
 """The precision that the forecast of further labels aims at."""
+TIE = 1e-6
 _ORDER_LOT = 1
 
 Spans = Iterable[Span]
@@ -38,14 +40,40 @@ def audit_order(text: str) -> float:
     return lot(text, _ORDER_LOT)
 
 
-def spread(count: int, others: Sequence[float]) -> FloatArray:
-    """Confidences (count,), rising, that mix audited tasks evenly into a queue.
+def hide(
+    tasks: Sequence[Task], suggestions: Sequence[Suggestion], share: float
+) -> list[Suggestion]:
+    """What annotators may see: of audited tasks nothing, and these mixed evenly into the queue.
 
-    ``others``: confidences of the other tasks, in any order. A queue that serves the lowest first
-    then meets an audited task at every equal step, whatever the other confidences mean.
+    One suggestion per task goes in and comes out, in the same order.
     """
-    places = (np.arange(count) + 0.5) / max(count, 1)
-    return np.quantile(np.asarray(others, float), places) if len(others) else places
+    texts = [task.text for task in tasks]
+    confidences = mixed(texts, [suggestion.confidence for suggestion in suggestions], share)
+    return [
+        replace(suggestion, spans=(), source=NO_SOURCE, confidence=float(confidence))
+        if is_audited(text, share)
+        else replace(suggestion, confidence=float(confidence))
+        for text, suggestion, confidence in zip(texts, suggestions, confidences, strict=True)
+    ]
+
+
+def mixed(texts: Sequence[str], confidences: npt.ArrayLike, share: float) -> FloatArray:
+    """The confidences (n_texts,) in [0, 1] with the audited texts mixed in evenly, at random.
+
+    A queue that serves the lowest first meets an audited text at every equal step, whatever the
+    other confidences mean, so equal ones are told apart by less than a millionth.
+    """
+    places = np.array(confidences, dtype=np.float64)
+    audited = np.array([is_audited(text, share) for text in texts], dtype=np.bool_)
+    if not audited.any():
+        return places
+    others = np.flatnonzero(~audited)
+    others = others[np.argsort(places[others], kind="stable")]
+    places[others] = (places[others] + TIE * np.arange(len(others)) / len(texts)) / (1 + TIE)
+    chosen = sorted(np.flatnonzero(audited).tolist(), key=lambda at: audit_order(texts[at]))
+    steps = (np.arange(len(chosen)) + 0.5) / len(chosen)
+    places[chosen] = np.quantile(places[others], steps) if len(others) else steps
+    return places
 
 
 @dataclass(frozen=True, slots=True)

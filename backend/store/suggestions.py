@@ -8,9 +8,9 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Row, bindparam, func, select, update
+from sqlalchemy import Row, bindparam, func, or_, select, update
 
-from backend.domain import NO_SOURCE, Answer, Source, SourceKind, Suggestion
+from backend.domain import NO_SOURCE, Answer, Outcome, Source, SourceKind, Suggestion
 from backend.store.database import Database
 from backend.store.rows import (
     chunks,
@@ -168,6 +168,27 @@ class SqlSuggestionRecords:
         )
         with self._database.read() as session:
             return dict(iter(session.execute(query)))
+
+    def outcomes_by_task(self) -> dict[str, Outcome]:
+        """See :meth:`backend.protocols.SuggestionRecords.outcomes_by_task`."""
+        query = select(AnswerRow.task_id, AnswerRow.outcome).where(
+            AnswerRow.project_id == self._project_id
+        )
+        return {
+            row.task_id: Outcome(row.outcome)
+            for row in read_in_pages(self._database, query, AnswerRow.task_id)
+        }
+
+    def shown_nothing(self) -> set[str]:
+        """See :meth:`backend.protocols.SuggestionRecords.shown_nothing`."""
+        nothing = suggestion_digest(Suggestion("", (), 0.0, NO_SOURCE))
+        query = select(TaskRow.external_id).where(
+            TaskRow.project_id == self._project_id,
+            or_(TaskRow.pushed_digest.is_(None), TaskRow.pushed_digest == nothing),
+        )
+        return {
+            row.external_id for row in read_in_pages(self._database, query, TaskRow.external_id)
+        }
 
     def rejections(self) -> int:
         """How many mentions of the LLM could not become a span."""

@@ -342,6 +342,25 @@ class TestSuggestions:
 
         assert suggestions.by_source(SourceKind.LLM) == {"1": suggestion("1")}
 
+    def test_each_task_that_the_llm_was_asked_about_has_its_last_outcome(
+        self, suggestions: SuggestionRecords
+    ) -> None:
+        suggestions.keep_answer(Answer("1", Outcome.ANNOTATED, suggestion("1")))
+        suggestions.keep_answer(Answer("2", Outcome.OVER_BUDGET))
+        suggestions.keep_answer(Answer("2", Outcome.REFUSED))
+
+        assert suggestions.outcomes_by_task() == {"1": Outcome.ANNOTATED, "2": Outcome.REFUSED}
+
+    def test_a_task_is_shown_nothing_until_the_tool_holds_spans_or_a_source_for_it(
+        self, suggestions: SuggestionRecords
+    ) -> None:
+        nothing = Suggestion("1", (), 0.7, NO_SOURCE)
+        empty_but_made = replace(suggestion("2"), spans=())
+
+        push(suggestions, nothing, empty_but_made)
+
+        assert suggestions.shown_nothing() == {"1", "3"}
+
 
 def push(records: SuggestionRecords, *pushed: Suggestion) -> str:
     version = records.version_for(pushed)

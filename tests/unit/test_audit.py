@@ -7,16 +7,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend.domain import Span
+from backend.domain import NO_SOURCE, Source, SourceKind, Span, Suggestion, Task
 from backend.quality.audit import (
     agreement_proxies,
     audit_order,
     audit_scores,
     confidence_proxies,
+    hide,
     is_audited,
+    mixed,
     of_label,
     span_counts,
-    spread,
 )
 from backend.quality.holdout import is_held_out
 from backend.quality.prediction_powered import Draw
@@ -25,6 +26,7 @@ from backend.quality.span_f1 import span_scores
 TEXTS = [f"Umfana {number} uye eGoli." for number in range(4000)]
 LAGOS = Span(0, 5, "LOC")
 AMINA = Span(6, 11, "PER")
+LLM = Source(SourceKind.LLM, "fake", "v1")
 
 spans = st.lists(
     st.builds(Span, st.integers(0, 2), st.integers(3, 5), st.sampled_from(["PER", "LOC"])),
@@ -52,26 +54,52 @@ class TestTheDraw:
         assert audit_order("a  b\n") == audit_order(" a b")
 
 
-class TestSpreading:
-    @given(st.integers(0, 20), st.lists(st.floats(0, 1), max_size=100))
-    def test_confidences_rise_and_stay_in_range(self, count, others):
-        places = spread(count, others)
+class TestMixing:
+    @given(st.lists(st.floats(0, 1), max_size=60), st.sampled_from([0.0, 0.1, 0.9]))
+    def test_confidences_stay_in_range_and_the_others_in_order(self, confidences, share):
+        texts = TEXTS[: len(confidences)]
 
-        assert len(places) == count
+        places = mixed(texts, confidences, share)
+
+        others = [at for at, text in enumerate(texts) if not is_audited(text, share)]
         assert ((places >= 0) & (places <= 1)).all()
-        assert (np.diff(places) >= 0).all()
-
-    @pytest.mark.parametrize("power", [1, 8], ids=["even", "skewed"])
-    def test_audited_tasks_come_at_equal_steps_however_confidence_is_distributed(self, power):
-        others = np.random.default_rng(0).random(190) ** power
-
-        queue = sorted(
-            [(value, "audit") for value in spread(10, others)]
-            + [(value, "other") for value in others]
+        assert np.abs(places[others] - np.array(confidences)[others]).max(initial=0) < 1e-5
+        assert sorted(others, key=lambda at: (confidences[at], at)) == sorted(
+            others, key=lambda at: places[at]
         )
 
-        places = [at for at, (_, kind) in enumerate(queue) if kind == "audit"]
-        assert places == pytest.approx(np.arange(10) * 20 + 9.5, abs=1.5)
+    @pytest.mark.parametrize("confidence", [lambda u: u, lambda u: u**8, lambda u: 0.7 + 0 * u])
+    def test_audited_texts_come_at_equal_steps_however_confidence_is_distributed(self, confidence):
+        texts = TEXTS[:1000]
+        places = mixed(texts, confidence(np.random.default_rng(0).random(1000)), 0.1)
+
+        queue = np.argsort(places, kind="stable")
+
+        steps = np.diff([at for at, which in enumerate(queue) if is_audited(texts[which], 0.1)])
+        assert steps.max() - steps.min() <= 2
+
+    def test_among_themselves_they_come_in_the_random_order(self):
+        places = mixed(TEXTS[:1000], np.linspace(0, 1, 1000), 0.1)
+
+        audited = [at for at, text in enumerate(TEXTS[:1000]) if is_audited(text, 0.1)]
+        assert sorted(audited, key=lambda at: places[at]) == sorted(
+            audited, key=lambda at: audit_order(TEXTS[at])
+        )
+
+    def test_where_all_is_audited_the_order_is_the_random_one(self):
+        places = mixed(TEXTS[:50], np.zeros(50), 0.9999999)
+
+        assert np.unique(places).size == 50
+
+    def test_hiding_leaves_the_suggestions_of_other_tasks(self):
+        tasks = [Task(str(at), text) for at, text in enumerate(TEXTS[:100])]
+        made = [Suggestion(task.id, (LAGOS,), 0.5, LLM) for task in tasks]
+
+        shown = hide(tasks, made, 0.1)
+
+        for task, item in zip(tasks, shown, strict=True):
+            expected = ((), NO_SOURCE) if is_audited(task.text, 0.1) else ((LAGOS,), LLM)
+            assert (item.task_id, item.spans, item.source) == (task.id, *expected)
 
 
 class TestScores:

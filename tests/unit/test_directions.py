@@ -28,7 +28,12 @@ CORE = PROMISES | {
 }
 PARTS = CORE | {"backend.loop", "backend.llm", "backend.tagger", "backend.store", "backend.jobs"}
 SERVICES = PARTS | {"backend.label_studio", "backend.services"}
-APPLICATION = SERVICES | {"backend.logs", "backend.operations", "backend.status"}
+APPLICATION = SERVICES | {
+    "backend.laboratory",
+    "backend.logs",
+    "backend.operations",
+    "backend.status",
+}
 ARGILLA = {
     "argilla_pipeline.http",
     "argilla_pipeline.client",
@@ -49,6 +54,7 @@ DIRECTIONS: Mapping[str, set[str]] = {
     "backend.quality": PROMISES,
     "backend.cost": PROMISES,
     "backend.loop": CORE,
+    "backend.laboratory": CORE | {"backend.loop"},
     "backend.llm": CORE,
     "backend.tagger": CORE,
     "backend.store": CORE,

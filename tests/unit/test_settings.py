@@ -114,6 +114,7 @@ class TestMistakes:
             ("server: {port: 70000}", "server.port"),
             ("learning: {held_out_share: 1.0}", "learning.held_out_share"),
             ("llm: {provider: opanai}", "llm.provider"),
+            ("audit: {share: 0.3}", "settings"),
             ("server:", "server"),
         ],
     )

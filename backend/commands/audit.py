@@ -1,0 +1,159 @@
+"""``harambee audit``: how good the LLM and the tagger are, on labels that nothing has swayed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.box import SIMPLE
+from rich.table import Table
+from rich.text import Text
+
+from backend.commands.projects import ProjectOption, known_project
+from backend.commands.terminal import console, progress_bar, teaching
+from backend.domain import SourceKind
+from backend.errors import InputError
+from backend.laboratory.audit import AuditedSource, ProjectAudit, audit_project
+from backend.quality.audit import HALF_WIDTH, AuditScores
+from backend.quality.prediction_powered import Estimate
+from backend.reports import page
+from backend.services import Services
+
+app = typer.Typer()
+
+PROXY_FAMILY = "crf"
+"""What makes the proxies: it trains in seconds on any machine, and they need not be good."""
+NAMES = {SourceKind.LLM: "LLM", SourceKind.TAGGER: "tagger"}
+OVERALL = "all"
+
+OutOption = Annotated[
+    Path | None, typer.Option(help="Folder for report.json and report.html.", show_default=False)
+]
+
+
+@app.command("audit")
+def audit(
+    context: typer.Context,
+    project: ProjectOption,
+    level: Annotated[
+        float, typer.Option(min=0.5, max=0.999, help="Confidence of the intervals.")
+    ] = 0.9,
+    out: OutOption = None,
+) -> None:
+    """Estimate precision, recall and F1 from the labels that were made blind."""
+    with teaching():
+        services = Services(context.obj)
+        work = services.workspace(known_project(services, project))
+        if not work.audit_share:
+            raise InputError(
+                "Nothing is audited: audit.share is 0. Set it (0.05 asks for every twentieth text "
+                "without a suggestion) and push again with harambee label-studio connect."
+            )
+        with progress_bar() as progress:
+            result = audit_project(work, services.families[PROXY_FAMILY], level, progress)
+        console.print(standing(result), markup=False, soft_wrap=True)
+        for source in result.sources:
+            console.print(_table(source))
+        if out is not None:
+            seed = services.settings.learning.seed
+            _, as_html = page.write_report(report(result, project, seed), out)
+            console.print(f"Written to {as_html}.", markup=False, soft_wrap=True)
+
+
+def standing(result: ProjectAudit) -> str:
+    """How far the audit has come, in words."""
+    words = (
+        f"{result.labelled} of {result.drawn} audited texts are labelled, of {result.texts} texts "
+        f"in all. Known of every text: {result.proxies}."
+    )
+    if result.seen:
+        words += (
+            f" {result.seen} audited texts were labelled with a suggestion in view and do not "
+            "count; what was labelled first may be unlike the rest, so read on with care."
+        )
+    if not result.sources:
+        words += " There is nothing to estimate yet: label some of them."
+    return words
+
+
+def rows(source: AuditedSource) -> Iterator[tuple[str, AuditScores]]:
+    """What there are scores of: all, each label, each language."""
+    yield OVERALL, source.scores
+    yield from source.by_label.items()
+    yield from source.by_language.items()
+
+
+def _table(source: AuditedSource) -> Table:
+    table = Table(
+        title=f"{NAMES[source.kind]} {source.model}, {source.texts} audited texts",
+        box=SIMPLE,
+        padding=(0, 1, 0, 0),
+    )
+    table.add_column("")
+    for heading in ("precision", "recall", "F1", "labels for ±3"):
+        table.add_column(heading, justify="right")
+    for name, scores in rows(source):
+        estimates = (scores.precision, scores.recall, scores.f1)
+        table.add_row(Text(name), *map(_percent, estimates), _forecast(scores.f1))
+        if name == OVERALL:
+            table.add_section()
+    return table
+
+
+def _percent(estimate: Estimate | None) -> str:
+    if estimate is None:
+        return "-"
+    interval = estimate.interval
+    return f"{100 * interval.value:.1f} ({100 * interval.low:.1f}-{100 * interval.high:.1f})"
+
+
+def _forecast(estimate: Estimate | None) -> str:
+    return "-" if estimate is None else f"{estimate.more_labels(HALF_WIDTH)} more"
+
+
+def report(result: ProjectAudit, project: int, seed: int) -> page.Report:
+    """The audit as a page."""
+    return page.Report(
+        title=f"Blind audit of project {project}",
+        lead=[standing(result)],
+        sections=[_section(source) for source in result.sources],
+        provenance=page.Provenance(
+            command=f"harambee audit --project {project} --level {result.level}",
+            data=f"project {project}, {result.texts} texts, {result.labelled} labelled blind",
+            seed=seed,
+            model=", ".join(source.model for source in result.sources),
+        ),
+        results=asdict(result, dict_factory=_plain),
+    )
+
+
+def _plain(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    return {name: dict(it) if isinstance(it, Mapping) else it for name, it in pairs}
+
+
+def _section(source: AuditedSource) -> page.Section:
+    columns = [
+        page.Column("", words=True),
+        page.Column("precision", percent=True),
+        page.Column("recall", percent=True),
+        page.Column("F1", percent=True),
+        page.Column("F1 from the labels alone", percent=True),
+        page.Column("labels for ±3"),
+    ]
+    cells = [_cells(name, scores) for name, scores in rows(source)]
+    caption = f"Strict span scores in %, from {source.texts} texts labelled blind"
+    table = page.Table(caption, columns, cells, strong=frozenset({0}))
+    return page.Section(f"{NAMES[source.kind]} {source.model}", [table])
+
+
+def _cells(name: str, scores: AuditScores) -> list[page.Cell]:
+    estimates = (scores.precision, scores.recall, scores.f1)
+    return [
+        name,
+        *(None if it is None else it.interval for it in estimates),
+        None if scores.f1 is None else scores.f1.classical,
+        None if scores.f1 is None else scores.f1.more_labels(HALF_WIDTH),
+    ]
