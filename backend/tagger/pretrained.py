@@ -10,15 +10,23 @@ from typing import Any
 import torch
 from safetensors import SafetensorError
 from transformers import AutoModelForTokenClassification, AutoTokenizer
+from transformers.utils import logging
 
 from backend.errors import ConfigurationError, ModelStoreError
 from backend.tagger.devices import Device
 from backend.tagger.encoding import WordEncoder
+from backend.tagger.memory import BatchLimit
 from backend.tagger.transformer_tagger import DESCRIPTION_FILE, FORMAT, TransformerTagger
 from backend.text.bio import tag_names
 
 _RESERVED_POSITIONS = 2  # RoBERTa's positions begin behind the padding index
 _DAMAGE = (OSError, ValueError, KeyError, TypeError, SafetensorError, ConfigurationError)
+
+
+def quiet() -> None:
+    """Keep transformers from warning of new heads, and from bars of its own."""
+    logging.set_verbosity_error()  # type: ignore[no-untyped-call]
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
 
 
 def read_base(
@@ -66,7 +74,7 @@ def read_tagger(folder: Path, batch_tokens: int, device: Device) -> TransformerT
         model, tokenizer = _read(str(folder), device, local_files_only=True, use_safetensors=True)
         encoder = WordEncoder(tokenizer, int(about["max_pieces"]))
         labels = tuple(map(str, about["labels"]))
-        tagger = TransformerTagger(model, encoder, labels, batch_tokens, device)
+        tagger = TransformerTagger(model, encoder, labels, BatchLimit(batch_tokens), device)
         tagger.about = dict(about.get("training", {}))
     except _DAMAGE as error:
         raise ModelStoreError(

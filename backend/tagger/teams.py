@@ -18,6 +18,7 @@ from transformers import AutoModelForTokenClassification
 
 from backend.errors import HarambeeError
 from backend.protocols import Progress
+from backend.tagger.pretrained import quiet
 from backend.tagger.training import Outcome, TrainingPlan, fine_tune
 from backend.tagger.variants import Form, training_form
 
@@ -90,6 +91,7 @@ def _follow(team: Any, reports: Any, progress: Progress) -> Outcome:
 
 def _take_part(folder: Path, plan: TrainingPlan, form: Form, reports: Any) -> None:
     """What each process does."""
+    quiet()
     team = _AcceleratedTeam(on_cpu=plan.device.type == "cpu")
     torch.manual_seed(plan.seed + team.rank)
     model = _read(folder).to(team.device)

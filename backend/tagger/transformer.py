@@ -76,11 +76,10 @@ class TransformerFamily:
         if find_spec("torch") is None or find_spec("transformers") is None:
             raise MissingExtraError("A transformer tagger", "tagger")
         import torch  # noqa: PLC0415 - an extra
-        from transformers.utils import logging  # noqa: PLC0415 - an extra
 
         from backend.tagger.devices import find_device  # noqa: PLC0415 - needs torch
+        from backend.tagger.pretrained import quiet  # noqa: PLC0415
 
         torch.set_num_threads(self._settings.threads)
-        logging.set_verbosity_error()  # type: ignore[no-untyped-call]  # it warns of new heads
-        logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+        quiet()
         return find_device(self._settings)

@@ -32,7 +32,7 @@ _TEXTS_AT_ONCE = 512
 class TransformerTagger:
     """A model of ``transformers`` with one output per tag, and the encoder it was trained with.
 
-    ``batch_tokens`` bounds a batch, padding included. ``about`` says how it was trained, as JSON:
+    ``limit`` bounds a batch. ``about`` says how it was trained, as JSON:
     see :meth:`backend.tagger.search.Choice.about`.
     """
 
@@ -43,7 +43,7 @@ class TransformerTagger:
         model: Any,
         encoder: WordEncoder,
         labels: Sequence[str],
-        batch_tokens: int,
+        limit: BatchLimit,
         device: Device,
     ) -> None:
         self.model = model
@@ -52,8 +52,7 @@ class TransformerTagger:
         self.about: Mapping[str, Any] = {}
         self._tags = tag_names(labels)
         self._decoder = LegalDecoder(self._tags)
-        self._batch_tokens = batch_tokens
-        self._limit = BatchLimit(batch_tokens)
+        self._limit = limit
         self._device = device
 
     def tag(self, texts: Sequence[str], progress: Progress = silent) -> list[Tagging]:
