@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import islice
+from queue import SimpleQueue
 
 from backend.domain import (
     Answer,
@@ -72,6 +73,9 @@ class Question:
     key: str
 
 
+Answering = Future[tuple[list[Answer], Sequence[Task]]]
+"""A group of tasks on its way: its answers, and the tasks that have to be asked alone."""
+
 Replies = dict[str, Completion | Failure]
 """By key."""
 
@@ -131,20 +135,28 @@ class LlmAnnotator:
         shared = Pass(self._paid.start(run), scheme, demonstrations)
         together = self._options.sentences_per_call if demonstrations.fixed else 1
         waiting = grouped(tasks, min(together, self._prompt.most_texts))
-        pending: set[Future[tuple[list[Answer], Sequence[Task]]]] = set()
+        pending: set[Answering] = set()
+        ended: SimpleQueue[Answering] = SimpleQueue()
         threads = self._options.concurrency
         with ThreadPoolExecutor(threads, thread_name_prefix="llm") as pool:
+
+            def begin(group: Sequence[Task]) -> None:
+                future = pool.submit(self._answers, group, shared)
+                pending.add(future)
+                future.add_done_callback(ended.put)
+
             try:
                 while True:
                     for group in islice(waiting, max(2 * threads - len(pending), 0)):
-                        pending.add(pool.submit(self._answers, group, shared))
+                        begin(group)
                     if not pending:
                         return
-                    done, pending = wait(pending, return_when=FIRST_COMPLETED)
-                    for future in done:
-                        answers, again = future.result()
-                        pending |= {pool.submit(self._answers, [task], shared) for task in again}
-                        yield from answers
+                    future = ended.get()
+                    pending.discard(future)
+                    answers, again = future.result()
+                    for task in again:
+                        begin([task])
+                    yield from answers
             finally:
                 shared.run.close()
                 for future in pending:

@@ -9,21 +9,20 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from alembic import command
 from alembic.config import Config
 from alembic.util import CommandError
-from sqlalchemy import Connection, Select, create_engine, event, func, select
+from sqlalchemy import Connection, Row, Select, create_engine, event, func, select
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import (
     ArgumentError,
     DBAPIError,
     NoSuchModuleError,
-    OperationalError,
     SQLAlchemyError,
     TimeoutError,
 )
@@ -38,6 +37,8 @@ POLL_SECONDS = 0.003
 """How often a writer tries for SQLite's lock; SQLite itself backs off to 0.1 s and may starve."""
 MIGRATION_LOCK = 4242
 TOGETHER_LOCK = 4244
+WRITES = "harambee_writes"
+"""The execution option of a transaction that will write."""
 
 T = TypeVar("T")
 
@@ -64,10 +65,12 @@ class Database:
                 "The database URL cannot be used. Give one like sqlite:///data/harambee.sqlite3 "
                 "or postgresql+psycopg://user:password@host/name."
             ) from error
+        # The same connections without events around every statement, which cost more than it does.
+        self._bare = create_engine(url, pool=self._engine.pool, hide_parameters=True)
         if self.is_sqlite:
             event.listen(self._engine, "connect", _set_pragmas)
             event.listen(self._engine, "begin", _begin)
-        self._together = GroupCommit(self._writing_connection)
+        self._together = GroupCommit(self.writing_connection)
 
     def _connect_args(self) -> dict[str, Any]:
         return {"timeout": BUSY_SECONDS, "check_same_thread": False} if self.is_sqlite else {}
@@ -94,26 +97,28 @@ class Database:
         """Do a short write in a transaction that other threads may share; see ``GroupCommit``."""
         return self._together.run(work)
 
-    @contextmanager
-    def connection(self, *, writes: bool = False) -> Iterator[Connection]:
-        """Open a transaction without a session around it, for statements that run very often."""
-        engine = self._engine.execution_options(harambee_writes=writes)
-        with teaching_errors(), engine.begin() as connection:
-            yield connection
+    def look_up(self, query: Select[Any], parameters: Mapping[str, Any]) -> Sequence[Row[Any]]:
+        """All rows of one query, without a transaction around it: for queries run very often."""
+        with teaching_errors(), self._bare.connect() as connection:
+            return connection.execute(query, parameters).all()
 
     @contextmanager
-    def _writing_connection(self) -> Iterator[Connection]:
-        with self.connection(writes=True) as connection:
-            # Groups of several processes touch the same rows in different orders; without taking
-            # turns, as on SQLite, PostgreSQL would find deadlocks.
-            if not self.is_sqlite:
-                connection.execute(_advisory_lock(TOGETHER_LOCK))
-            yield connection
+    def writing_connection(self) -> Iterator[Connection]:
+        """Open a write transaction without a session around it, which commits when it ends."""
+        with teaching_errors(), self._bare.connect() as connection:
+            if self.is_sqlite:
+                _open(connection, writes=True)
+            with connection.begin():
+                # Groups of several processes touch the same rows in different orders; without
+                # taking turns, as on SQLite, PostgreSQL would find deadlocks.
+                if not self.is_sqlite:
+                    connection.execute(_advisory_lock(TOGETHER_LOCK))
+                yield connection
 
     @contextmanager
     def _session(self, *, writes: bool) -> Iterator[Session]:
-        engine = self._engine.execution_options(harambee_writes=writes)
-        with teaching_errors(), Session(engine, expire_on_commit=False) as session:
+        with teaching_errors(), Session(self._engine, expire_on_commit=False) as session:
+            session.connection(execution_options={WRITES: writes})
             yield session
 
     def migrate(self) -> None:
@@ -121,7 +126,7 @@ class Database:
         config = Config()
         config.set_main_option("script_location", str(MIGRATIONS))
         try:
-            with self._engine.execution_options(harambee_writes=True).begin() as connection:
+            with self._engine.execution_options(**{WRITES: True}).begin() as connection:
                 if not self.is_sqlite:
                     connection.execute(_advisory_lock(MIGRATION_LOCK))
                 config.attributes["connection"] = connection
@@ -147,7 +152,7 @@ def teaching_errors() -> Iterator[None]:
     """Say what to do about a database that fails."""
     try:
         yield
-    except (DBAPIError, TimeoutError) as error:
+    except (DBAPIError, TimeoutError, sqlite3.Error) as error:
         raise StoreError(
             f"The database did not take the request ({_reason(error)}). Check that it runs, "
             "that its disk has room and can be written, and that no other program locks it."
@@ -158,7 +163,7 @@ def _advisory_lock(number: int) -> Select[Any]:
     return select(func.pg_advisory_xact_lock(number))
 
 
-def _reason(error: SQLAlchemyError) -> str:
+def _reason(error: SQLAlchemyError | sqlite3.Error) -> str:
     cause = error.orig if isinstance(error, DBAPIError) else error
     lines = str(cause).strip().splitlines()
     return lines[0] if lines else type(cause).__name__
@@ -188,29 +193,31 @@ def _set_pragmas(connection: Any, _record: object) -> None:
 
 
 def _begin(connection: Connection) -> None:
-    if connection.get_execution_options().get("harambee_writes", False):
-        _begin_writing(connection)
-    else:
-        connection.exec_driver_sql("BEGIN")
+    _open(connection, writes=connection.get_execution_options().get(WRITES, False))
 
 
-def _begin_writing(connection: Connection) -> None:
+def _open(connection: Connection, *, writes: bool) -> None:
+    """Begin a transaction of SQLite's, by its driver: these run more often than any other."""
+    driver = cast(sqlite3.Connection, connection.connection.driver_connection)
+    if not writes:
+        driver.execute("BEGIN")
+        return
     deadline = time.monotonic() + BUSY_SECONDS
-    connection.exec_driver_sql("PRAGMA busy_timeout=0")
+    driver.execute("PRAGMA busy_timeout=0")
     try:
-        while not _takes_lock(connection, deadline):
+        while not _takes_lock(driver, deadline):
             time.sleep(POLL_SECONDS)
     finally:
-        connection.exec_driver_sql(f"PRAGMA busy_timeout={BUSY_SECONDS * 1000:.0f}")
+        driver.execute(f"PRAGMA busy_timeout={BUSY_SECONDS * 1000:.0f}")
 
 
-def _takes_lock(connection: Connection, deadline: float) -> bool:
+def _takes_lock(driver: sqlite3.Connection, deadline: float) -> bool:
     try:
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
-    except OperationalError as error:
+        driver.execute("BEGIN IMMEDIATE")
+    except sqlite3.OperationalError as error:
         # Extended codes carry the plain one in their lowest byte.
-        code = getattr(error.orig, "sqlite_errorcode", 0) & 0xFF
-        if code != sqlite3.SQLITE_BUSY or time.monotonic() >= deadline:
+        busy = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+        if not busy or time.monotonic() >= deadline:
             raise
         return False
     return True

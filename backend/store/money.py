@@ -233,9 +233,8 @@ class SqlAnswerCache:
 
     def get_many(self, keys: Collection[str]) -> dict[str, str]:
         """See :meth:`backend.protocols.AnswerCache.get_many`."""
-        with self._database.connection() as sql:
-            rows = sql.execute(FIND_ANSWERS, {"keys": list(keys)})
-            return {row.key: row.answer for row in rows}
+        rows = self._database.look_up(FIND_ANSWERS, {"keys": list(keys)})
+        return {row.key: row.answer for row in rows}
 
     def put(self, key: str, answer: str) -> None:
         """See :meth:`backend.protocols.AnswerCache.put`."""

@@ -31,7 +31,7 @@ class Transactions:
     def __call__(self):
         self.count += 1
         self.may_begin.wait()
-        with self._database.connection(writes=True) as connection:
+        with self._database.writing_connection() as connection:
             yield connection
 
 

@@ -54,12 +54,14 @@ class OpenAIClient:
             max_retries=0,
             http_client=openai.DefaultHttpxClient(**http_options(timeout_seconds)),
         )
+        # Whole, because the SDK would put it together anew for every call.
+        self._completions = f"{self._endpoint.address.rstrip('/')}/chat/completions"
 
     def ask(self, request: ChatRequest) -> Completion | Failure:
         """See :meth:`backend.llm.chat.ChatClient.ask`."""
         try:
             reply = self._client.post(
-                "/chat/completions", body=body_of(self.model, request), cast_to=httpx2.Response
+                self._completions, body=body_of(self.model, request), cast_to=httpx2.Response
             )
             return read_openai(reply.content)
         except (self._sdk.APIError, httpx2.HTTPError) as error:
