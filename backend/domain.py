@@ -63,6 +63,18 @@ class SourceKind(enum.StrEnum):
     NONE = "none"
 
 
+class Route(enum.StrEnum):
+    """Who labels a task: the LLM alone, a human, or a human who does not see what the LLM says.
+
+    ``LATER``: it needs a human, but the budget for human labels ends before it.
+    """
+
+    LLM = "llm"
+    HUMAN = "human"
+    AUDIT = "audit"
+    LATER = "later"
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
     """Provenance of a suggestion: the model, and for an LLM the version of its prompt."""
