@@ -66,15 +66,21 @@ def sentence_features(words: Sequence[str]) -> list[Features]:
 
 @lru_cache(maxsize=2**17)
 def _at(word: str, offset: int) -> Features:
-    return [PREFIXES[offset] + feature for feature in word_features(word, offset)]
+    (features,) = features_by_distance([word])[abs(offset)]
+    return [PREFIXES[offset] + feature for feature in features]
 
 
-def word_features(word: str, offset: int) -> Sequence[bytes]:
-    """What a token has of the word ``offset`` places behind it, without the offset's prefix."""
-    if offset == 0:
-        return _own_features(word)
-    outline = _outline(word)
-    return outline if abs(offset) == 1 else outline[:_FAR]
+def features_by_distance(words: Iterable[str]) -> tuple[list[Sequence[bytes]], ...]:
+    """What a token has of each word, for words 0, 1, ... ``REACH`` places away.
+
+    Without the prefix that tells one offset's features from another's.
+    """
+    both = [(_own_features(word), _outline(word)) for word in words]
+    return (
+        [own for own, _ in both],
+        [outline for _, outline in both],
+        [outline[:_FAR] for _, outline in both],
+    )
 
 
 @lru_cache(maxsize=2**15)
