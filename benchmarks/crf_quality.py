@@ -150,7 +150,7 @@ def with_others(
     family = AuxiliaryFamily(CrfFamily(), sources)
     tagger = family.train(training, scheme, np.random.default_rng(seed))
     found = [tagging.spans for tagging in tagger.tag([one.text for one in test])]
-    return f1(found, test), tagger.decision.own_weight > 0
+    return f1(found, test), tagger.decision.accepted
 
 
 def measure(
