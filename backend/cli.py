@@ -9,7 +9,7 @@ import typer
 from rich.text import Text
 
 from backend import __version__, loop
-from backend.commands import annotate, audit, cost, llm, prompt, recordings
+from backend.commands import annotate, audit, cost, evaluate, llm, prompt, recordings
 from backend.commands.projects import ProjectOption, known_project
 from backend.commands.terminal import console, progress_bar, teaching
 from backend.domain import JobKind, SourceKind
@@ -35,6 +35,7 @@ llm.app.add_typer(recordings.app)
 app.add_typer(llm.app, name="llm")
 app.add_typer(cost.app, name="cost")
 app.add_typer(prompt.app, name="prompt")
+app.add_typer(evaluate.app)
 app.add_typer(annotate.app)
 app.add_typer(audit.app)
 

@@ -93,14 +93,15 @@ def most_it_can_cost(price: Price, input_tokens: int, output_tokens: int) -> Dec
 
 
 def price_of(
-    provider: str,
+    provider: str | None,
     model: str,
     configured: tuple[float, float] | None = None,
     at: datetime | None = None,
 ) -> Price:
     """The price of ``model`` at ``at`` (default: now).
 
-    ``configured`` is (input, output) in US dollars per million tokens and wins over the data.
+    Without a ``provider``, the name says whose model it is. ``configured`` is (input, output) in
+    US dollars per million tokens and wins over the data.
     Raises :class:`~backend.errors.ProviderError` for a model that the data does not know.
     """
     when = at or datetime.now(UTC)
@@ -116,7 +117,7 @@ def price_of(
     )
 
 
-def _known_rates(provider: str, model: str, at: datetime) -> tuple[Rates, ...]:
+def _known_rates(provider: str | None, model: str, at: datetime) -> tuple[Rates, ...]:
     from genai_prices.data_snapshot import get_snapshot  # noqa: PLC0415 - 170 ms of price data
 
     try:
@@ -150,9 +151,10 @@ def _rate_above(rate: Decimal | TieredPrices, above: int) -> Decimal:
     return [price for start, price in _tiers(rate) if start <= above][-1]
 
 
-def _unknown(provider: str, model: str) -> ProviderError:
+def _unknown(provider: str | None, model: str) -> ProviderError:
     return ProviderError(
-        f"The price of {model!r} at {provider} is not known, so calls to it could not be kept "
-        "within the budget. Check the name in llm.model, or set llm.price_usd_per_million to its "
-        "price for input and output ([0, 0] for a model of your own)."
+        f"The price of {model!r} at {provider or 'any provider'} is not known, so calls to it "
+        "could not be kept within the budget. Check the name in llm.model, or set "
+        "llm.price_usd_per_million to its price for input and output ([0, 0] for a model of your "
+        "own)."
     )

@@ -6,7 +6,8 @@
     <folder>/unparsed_raw.jsonl[.gz]          answers that were not JSON, as the model wrote them
 
 A record holds ``id``, ``tokens``, ``gold`` (a tag for each token) and ``responses`` (one for each
-time the model was asked: a JSON value, or the text of one). An unparsed answer holds ``model``,
+time the model was asked: a JSON value, or the text of one). It may hold ``usage``, billed tokens
+as ``{"input": 900, "output": 200}`` for each of the responses. An unparsed answer holds ``model``,
 ``lang``, ``id`` and ``raw``, and belongs to the record with that id. A model that was asked more
 often than it has answers here gave others that nobody kept.
 
@@ -23,6 +24,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from backend.domain import Usage
 from backend.errors import CorpusError, InputError
 
 SUFFIXES = (".jsonl.gz", ".jsonl")
@@ -31,12 +33,16 @@ UNPARSED = "unparsed_raw"
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A sentence and every answer to it. ``gold`` is ``None`` where nobody said what is right."""
+    """A sentence and every answer to it. ``gold`` is ``None`` where nobody said what is right.
+
+    ``usage``: what each answer was billed, empty where that was not recorded.
+    """
 
     id: str
     tokens: tuple[str, ...]
     gold: tuple[str, ...] | None
     answers: tuple[Any, ...]
+    usage: tuple[Usage, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +78,9 @@ class Recording:
 class _Reading:
     """A recording while its files are read: records by id, answers in order."""
 
-    records: list[tuple[str, tuple[str, ...], tuple[str, ...] | None, list[Any]]] = field(
-        default_factory=list
-    )
+    records: list[
+        tuple[str, tuple[str, ...], tuple[str, ...] | None, list[Any], tuple[Usage, ...]]
+    ] = field(default_factory=list)
     unusable: list[Unusable] = field(default_factory=list)
 
 
@@ -102,8 +108,8 @@ def read_recordings(folder: Path) -> list[Recording]:
             model,
             language,
             tuple(
-                Record(id_, tokens, gold, tuple(answers))
-                for id_, tokens, gold, answers in reading.records
+                Record(id_, tokens, gold, tuple(answers), usage)
+                for id_, tokens, gold, answers, usage in reading.records
             ),
             tuple(reading.unusable),
         )
@@ -151,7 +157,8 @@ def _read_record(reading: _Reading, line: str, place: str) -> None:
     if problem or tokens is None or not isinstance(answers, list):
         reading.unusable.append(Unusable(count, f"{place}: {problem}"))
         return
-    reading.records.append((str(data.get("id", place)), tokens, gold, list(answers)))
+    usage = _usage(data.get("usage"), len(answers))
+    reading.records.append((str(data.get("id", place)), tokens, gold, list(answers), usage))
 
 
 def _read_unparsed(readings: dict[tuple[str, str], _Reading], path: Path) -> None:
@@ -162,7 +169,8 @@ def _read_unparsed(readings: dict[tuple[str, str], _Reading], path: Path) -> Non
         cell = (str(data.get("model", "unknown")), str(data.get("lang", "unknown")))
         reading = readings.setdefault(cell, _Reading())
         answers = next(
-            (answers for id_, _, _, answers in reading.records if id_ == str(data.get("id"))), None
+            (answers for id_, _, _, answers, _ in reading.records if id_ == str(data.get("id"))),
+            None,
         )
         if "raw" not in data:
             reading.unusable.append(Unusable(1, f"{place}: no answer under 'raw'"))
@@ -178,6 +186,20 @@ def _object(line: str) -> Mapping[str, Any] | None:
     except (ValueError, RecursionError):
         return None
     return data if isinstance(data, dict) else None
+
+
+def _usage(value: Any, answers: int) -> tuple[Usage, ...]:
+    """Billed tokens, if there are some for each of the answers."""
+    if not isinstance(value, list) or len(value) != answers:
+        return ()
+    known = [
+        Usage(each["input"], each["output"])
+        for each in value
+        if isinstance(each, dict)
+        and isinstance(each.get("input"), int)
+        and isinstance(each.get("output"), int)
+    ]
+    return tuple(known) if len(known) == answers else ()
 
 
 def _strings(value: Any) -> tuple[str, ...] | None:

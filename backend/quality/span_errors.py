@@ -10,12 +10,15 @@ from backend.domain import Span
 
 
 class Finding(enum.StrEnum):
-    """What becomes of a gold span, a given span, or one of each that belong together."""
+    """What becomes of a gold span, a given span, or one of each that belong together.
+
+    Of the latter, one thing is wrong (the other is right) or both are and they overlap.
+    """
 
     RIGHT = "right"
-    TYPE = "wrong label, right bounds"
-    BOUNDARY = "right label, wrong bounds"
-    BOTH = "wrong label and bounds, but overlapping"
+    TYPE = "wrong label"
+    BOUNDARY = "wrong bounds"
+    BOTH = "wrong label and bounds"
     MISSED = "missed"
     SPURIOUS = "spurious"
 

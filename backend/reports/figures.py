@@ -140,7 +140,7 @@ def bars(caption: str, rows: Sequence[Row], x_label: str, *, percent: bool = Fal
             axes.barh(at, value, height=0.62, color=colours[row.group], alpha=0.85, linewidth=0)
             if math.isfinite(low) and math.isfinite(high):
                 axes.hlines(at, low, high, color=INK, linewidth=1.4)
-        _named_rows(axes, rows, x_label)
+        _named(axes, [row.name for row in rows], x_label)
         axes.set_xlim(left=0)
 
     return Figure(caption, svg_of(WIDTH, _row_height(rows), draw), _told(rows, percent))
@@ -172,10 +172,101 @@ def forest(
             first = row.group not in {earlier.group for earlier in rows[:at]}
             label = row.group if first and row.group else None
             axes.plot(value, at, marker, color=colour, markersize=6, label=label)
-        _named_rows(axes, rows, x_label)
+        _named(axes, [row.name for row in rows], x_label)
         _legend(axes, len(groups) > 1)
 
     return Figure(caption, svg_of(WIDTH, _row_height(rows), draw), _told(rows, percent))
+
+
+def forest_panels(
+    caption: str,
+    panels: Mapping[str, Sequence[Row]],
+    x_label: str,
+    *,
+    percent: bool = False,
+    columns: int = 5,
+) -> Figure:
+    """A forest plot for each panel, side by side on one scale; rows in the order of first use.
+
+    Rows of one name stand at one height and share a colour; a panel may lack some.
+    """
+    names = list(dict.fromkeys(row.name for rows in panels.values() for row in rows))
+    across = min(columns, len(panels))
+    down = math.ceil(len(panels) / across)
+
+    def draw(grid: Sequence[Axes]) -> None:
+        for axes, (title, rows) in zip(grid, panels.items(), strict=False):
+            for row in rows:
+                at = names.index(row.name)
+                value, low, high = _scaled(row.interval, percent)
+                colour, marker = _style(at)
+                if math.isfinite(low) and math.isfinite(high):
+                    axes.hlines(at, low, high, color=colour, linewidth=2.2, alpha=0.75)
+                axes.plot(value, at, marker, color=colour, markersize=5.5)
+            axes.set_title(title, color=INK, fontsize=11, loc="left")
+            _named(axes, names, x_label)
+        for axes in grid[len(panels) :]:
+            axes.set_visible(False)
+
+    told = " ".join(f"{title}: {_told(rows, percent)}" for title, rows in panels.items())
+    height = down * (1.1 + 0.25 * len(names))
+    return Figure(caption, svg_of_grid(10.5, height, down, across, draw), told)
+
+
+def stacked_bars(
+    caption: str, names: Sequence[str], parts: Mapping[str, Sequence[float]], x_label: str
+) -> Figure:
+    """Horizontal bars made of parts, one bar for each name, first name on top."""
+
+    def draw(axes: Axes) -> None:
+        left = [0.0] * len(names)
+        for at, (part, values) in enumerate(parts.items()):
+            colour, _ = _style(at)
+            axes.barh(range(len(names)), values, 0.66, left=left, color=colour, label=part)
+            left = [so_far + value for so_far, value in zip(left, values, strict=True)]
+        _named(axes, names, x_label)
+        axes.legend(
+            frameon=False,
+            fontsize=9.5,
+            labelcolor=INK,
+            ncols=3,
+            loc="lower left",
+            bbox_to_anchor=(0, 1),
+        )
+
+    told = "; ".join(
+        f"{name}: " + ", ".join(f"{values[at]:.3g} {part}" for part, values in parts.items())
+        for at, name in enumerate(names)
+    )
+    return Figure(caption, svg_of(WIDTH, 1.5 + 0.3 * len(names), draw), f"{told}.")
+
+
+def scatter(
+    caption: str,
+    points: Mapping[str, Sequence[tuple[float, float]]],
+    x_label: str,
+    y_label: str,
+    *,
+    log_x: bool = False,
+) -> Figure:
+    """Points of several names, each with its colour and sign."""
+
+    def draw(axes: Axes) -> None:
+        for at, (name, places) in enumerate(points.items()):
+            colour, marker = _style(at)
+            axes.plot(*zip(*places, strict=True), marker, color=colour, markersize=7, label=name)
+        if log_x:
+            axes.set_xscale("log")
+        axes.set_xlabel(x_label)
+        axes.set_ylabel(y_label)
+        axes.set_ylim(bottom=0)
+        _legend(axes, len(points) > 1)
+
+    told = "; ".join(
+        f"{name}: " + ", ".join(f"{y:.3g} at {x:.3g}" for x, y in places)
+        for name, places in points.items()
+    )
+    return Figure(caption, svg_of(WIDTH, 4.2, draw), f"{y_label} at {x_label}: {told}.")
 
 
 def svg_of(width: float, height: float, draw: Callable[[Axes], None]) -> str:
@@ -183,15 +274,23 @@ def svg_of(width: float, height: float, draw: Callable[[Axes], None]) -> str:
 
     The same source every time. Names are shown as they are: no dollar sign begins mathematics.
     """
+    return svg_of_grid(width, height, 1, 1, lambda grid: draw(grid[0]))
+
+
+def svg_of_grid(
+    width: float, height: float, rows: int, columns: int, draw: Callable[[Sequence[Axes]], None]
+) -> str:
+    """What is drawn on several axes, row by row, that share their scales; see :func:`svg_of`."""
     from matplotlib import rc_context  # noqa: PLC0415 - slow to load
     from matplotlib.figure import Figure as Canvas  # noqa: PLC0415
 
     target = io.StringIO()
     with rc_context({"svg.fonttype": "none", "svg.hashsalt": "harambee", "text.parse_math": False}):
         canvas = Canvas(figsize=(width, height), layout="constrained")
-        axes = canvas.subplots()
-        _dress(axes)
-        draw(axes)
+        grid = canvas.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
+        for axes in grid.flat:
+            _dress(axes)
+        draw(list(grid.flat))
         canvas.savefig(target, format="svg", transparent=True, metadata={"Date": None})
     return _SENTINEL.sub(lambda match: FALLBACKS[match.group()], target.getvalue())
 
@@ -224,9 +323,9 @@ def _legend(axes: Axes, wanted: bool) -> None:
         legend.set_in_layout(True)
 
 
-def _named_rows(axes: Axes, rows: Sequence[Row], x_label: str) -> None:
-    axes.set_yticks(range(len(rows)), [row.name for row in rows])
-    axes.set_ylim(len(rows) - 0.4, -0.6)
+def _named(axes: Axes, names: Sequence[str], x_label: str) -> None:
+    axes.set_yticks(range(len(names)), names)
+    axes.set_ylim(len(names) - 0.4, -0.6)
     axes.grid(visible=False, axis="y")
     axes.set_xlabel(x_label)
 

@@ -11,7 +11,8 @@ import json
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, is_dataclass
+from decimal import Decimal
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ from backend import __version__
 from backend.errors import InputError
 from backend.quality.intervals import Interval
 
-DASH = "–"
+DASH, MINUS = "–", "−"
 _ID = re.compile(r'(\bid="|url\(#|href="#)')
 
 Cell = str | int | float | Interval | None
@@ -178,19 +179,20 @@ def shown(cell: Cell, column: Column) -> str:
         return value
     if isinstance(value, int) and not column.percent:
         return f"{value:,}{column.unit}"
-    return f"{_scaled(value, column):,.{column.decimals}f}{column.unit}"
+    return _number(value, column) + column.unit
 
 
 def bounds(cell: Cell, column: Column) -> str:
     """The bounds of a cell's interval, empty if it has none."""
     if not isinstance(cell, Interval) or not (math.isfinite(cell.low) and math.isfinite(cell.high)):
         return ""
-    low, high = (_scaled(bound, column) for bound in (cell.low, cell.high))
-    return f"{low:,.{column.decimals}f}{DASH}{high:,.{column.decimals}f}"
+    low, high = (_number(bound, column) for bound in (cell.low, cell.high))
+    return f"{low} to {high}" if cell.low < 0 else f"{low}{DASH}{high}"
 
 
-def _scaled(value: float, column: Column) -> float:
-    return 100 * value if column.percent else value
+def _number(value: float, column: Column) -> str:
+    scaled = 100 * value if column.percent else value
+    return f"{scaled:,.{column.decimals}f}".replace("-", MINUS)
 
 
 def _records(table: Table) -> list[dict[str, Any]]:
@@ -199,16 +201,18 @@ def _records(table: Table) -> list[dict[str, Any]]:
 
 
 def _plain(value: Any) -> Any:
-    """A value as JSON has it."""
+    """A value as JSON has it; data classes by field, exact amounts as strings."""
     if isinstance(value, Interval):
         return value.as_json()
+    if is_dataclass(value) and not isinstance(value, type):
+        return {each.name: _plain(getattr(value, each.name)) for each in fields(value)}
     if isinstance(value, Mapping):
         return {str(name): _plain(each) for name, each in value.items()}
-    if isinstance(value, list | tuple):
+    if isinstance(value, list | tuple | frozenset):
         return [_plain(each) for each in value]
-    if isinstance(value, float):
-        return float(value) if math.isfinite(value) else None
-    return value
+    if isinstance(value, Decimal):
+        return format(value, "f")
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _inline(figure: Figure, number: int) -> Markup:

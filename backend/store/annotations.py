@@ -139,6 +139,19 @@ class AnnotationReadings:
             "updated_at": annotation.updated_at,
         }
 
+    def standing(self) -> dict[str, list[Annotation]]:
+        """Every annotation, skips included, oldest first, by task id."""
+        query = select(*ANNOTATION_COLUMNS, AnnotationRow.id).where(
+            AnnotationRow.project_id == self._project_id
+        )
+        found: Told = defaultdict(dict)
+        for row in read_in_pages(self._database, query, AnnotationRow.id):
+            found[row.task_id][row.external_id] = _annotation_from_row(row)
+        return {
+            task_id: sorted(told.values(), key=lambda each: each.updated_at)
+            for task_id, told in found.items()
+        }
+
     def newest(self) -> dict[str, Annotation]:
         """The newest annotation that is not a skip, by task id."""
         query = select(*ANNOTATION_COLUMNS, AnnotationRow.id).where(

@@ -163,6 +163,16 @@ class SqlTaskRecords:
             if row.external_id in newest
         ]
 
+    def annotated(self) -> list[tuple[Task, list[Annotation]]]:
+        """Each task that anybody labelled or skipped, with all its annotations, oldest first."""
+        standing = self._annotations.standing()
+        tasks = select(*TASK_COLUMNS, TaskRow.id).where(TaskRow.project_id == self._project_id)
+        return [
+            (_task_from_row(row), standing[row.external_id])
+            for row in read_in_pages(self._database, tasks, TaskRow.id)
+            if row.external_id in standing
+        ]
+
     def tasks_of_annotations(self, annotation_ids: Iterable[str]) -> set[str]:
         """The tasks of annotations that the store knows; a deletion names no task itself."""
         return self._annotations.tasks_of(annotation_ids)

@@ -75,7 +75,9 @@ DIRECTIONS: Mapping[str, set[str]] = {
     "backend.testing": PROMISES | {"backend.llm", "backend.cost"},
     "backend.demo": APPLICATION | {"backend.report", "backend.samples", "backend.testing"},
     "backend.bulk": SERVICES,
-    "backend.commands": APPLICATION | {"backend.bulk", "backend.report", "backend.reports"},
+    "backend.evaluation": SERVICES | {"backend.bulk", "backend.reports"},
+    "backend.commands": APPLICATION
+    | {"backend.bulk", "backend.evaluation", "backend.report", "backend.reports"},
     "backend.cli": APPLICATION
     | {"backend.commands", "backend.report", "backend.server", "backend.demo"},
     "backend.__main__": {"backend.cli"},

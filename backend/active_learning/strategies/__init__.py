@@ -54,11 +54,8 @@ STRATEGIES: Mapping[str, Strategy] = MappingProxyType(
 )
 """All strategies by the name that the settings use."""
 
-BAGGED = frozenset({"vote-entropy", "committee-kl"})
-"""Strategies that need a ``Pool.committee`` of several taggers."""
-
-COMMITTEE = BAGGED | {"bald"}
-"""Strategies that need a ``Pool.committee``: for ``bald``, of one network with dropout."""
+COMMITTEE = frozenset({"vote-entropy", "committee-kl", "bald"})
+"""Strategies that need ``Pool.committee``."""
 
 TIMED = frozenset({"per-minute", "knapsack"})
 """Strategies that need ``Pool.seconds``."""

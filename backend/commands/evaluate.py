@@ -1,0 +1,194 @@
+"""``harambee evaluate``: which annotator is how good, and how sure that is."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.box import SIMPLE
+from rich.table import Table
+from rich.text import Text
+
+from backend.bulk.formats import scheme_of as scheme_named
+from backend.commands.projects import known_project
+from backend.commands.terminal import console, progress_bar, teaching
+from backend.domain import LabelScheme
+from backend.errors import InputError
+from backend.protocols import Progress
+from backend.reports.page import Provenance, write_report
+from backend.services import Services
+
+if TYPE_CHECKING:
+    from backend.evaluation.cells import Cell, Judged
+    from backend.evaluation.laboratory import Evaluation
+
+app = typer.Typer()
+
+
+@app.command("evaluate")
+def evaluate_command(  # noqa: PLR0913, PLR0917 - one parameter per option
+    context: typer.Context,
+    out: Annotated[Path, typer.Option(help="Folder for the report.", show_default=False)],
+    recordings: Annotated[
+        Path | None, typer.Option(help="Folder of <model>/<language>.jsonl[.gz] recordings.")
+    ] = None,
+    gold: Annotated[
+        list[Path] | None, typer.Option(help="CoNLL file of texts with gold labels; repeatable.")
+    ] = None,
+    predictions: Annotated[
+        Path | None, typer.Option(help="Folder of <annotator>[/<language>].conll over --gold.")
+    ] = None,
+    live: Annotated[
+        bool, typer.Option("--live", help="Ask the configured LLM about the gold texts.")
+    ] = False,
+    project: Annotated[
+        int | None,
+        typer.Option(help="Label Studio's project id: its tagger, its LLM and its people."),
+    ] = None,
+    language: Annotated[
+        str | None, typer.Option(help="Language of --gold; default: its files' names.")
+    ] = None,
+    labels: Annotated[
+        str | None, typer.Option(help="Labels, parted by commas; default: those of the gold tags.")
+    ] = None,
+    price: Annotated[
+        list[str] | None,
+        typer.Option(help="MODEL=INPUT,OUTPUT in dollars per million tokens; repeatable."),
+    ] = None,
+    templates: Annotated[
+        Path | None, typer.Option(help="The paper's templates.json, to estimate costs with.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of resampling and tests.")] = 1,
+) -> None:
+    """Measure annotators against gold labels and write report.json and report.html."""
+    from backend.evaluation.laboratory import evaluate  # noqa: PLC0415 - only for this command
+    from backend.evaluation.pages import report_of  # noqa: PLC0415
+
+    with teaching():
+        prices = _prices(price)
+        with progress_bar() as progress:
+            cells: list[Cell] = []
+            scheme = scheme_named(labels) if labels else None
+            if recordings is not None:
+                scheme, found = _recorded(recordings, scheme, prices, templates, progress)
+                cells += found
+            if gold or project is not None:
+                texts, scheme = _gold(context, gold or [], language, project, scheme)
+                cells += _over_gold(context, texts, scheme, predictions, live, project, progress)
+            if scheme is None:
+                raise InputError(
+                    "What shall be measured? Give --recordings FOLDER, --gold FILE with "
+                    "--predictions FOLDER or --live, or --project ID."
+                )
+            measured = evaluate(cells, scheme.labels, seed, progress)
+        data = ", ".join(map(str, (each for each in (recordings, *(gold or ())) if each)))
+        provenance = Provenance(
+            shlex.join(["harambee", *sys.argv[1:]]),
+            data or f"held-out labels of project {project}",
+            seed,
+            more={"labels": ", ".join(scheme.labels)},
+        )
+        as_json, as_html = write_report(report_of(measured, provenance), out)
+        console.print(_table(measured))
+        console.print(f"Written to {as_html} and {as_json}.", markup=False, soft_wrap=True)
+
+
+def _prices(stated: Sequence[str] | None) -> Mapping[str, tuple[float, float]]:
+    from backend.evaluation.bills import read_prices  # noqa: PLC0415
+
+    return read_prices(stated or ())
+
+
+def _recorded(
+    folder: Path,
+    scheme: LabelScheme | None,
+    prices: Mapping[str, tuple[float, float]],
+    templates: Path | None,
+    progress: Progress,
+) -> tuple[LabelScheme, list[Cell]]:
+    from backend.evaluation.bills import bill_of  # noqa: PLC0415
+    from backend.evaluation.recorded import cells_of  # noqa: PLC0415
+    from backend.llm.recordings import read_recordings  # noqa: PLC0415
+    from backend.llm.recovery import scheme_of  # noqa: PLC0415
+
+    found = read_recordings(folder)
+    scheme = scheme or scheme_of(found)
+    if not scheme.labels:
+        raise InputError(
+            f"No gold tag in {folder} names a label. Say which there are: --labels PER,LOC"
+        )
+    return scheme, [
+        replace(cell, bill=bill_of(recording, scheme, prices, templates))
+        for cell, recording in zip(cells_of(found, scheme, progress), found, strict=True)
+    ]
+
+
+def _gold(
+    context: typer.Context,
+    files: Sequence[Path],
+    language: str | None,
+    project: int | None,
+    scheme: LabelScheme | None,
+) -> tuple[dict[str, list[Judged]], LabelScheme]:
+    from backend.evaluation.gold import read_gold, scheme_in  # noqa: PLC0415
+    from backend.evaluation.project import held_out_gold, scheme_of  # noqa: PLC0415
+
+    if files or project is None:
+        texts = read_gold(files, language)
+        return texts, scheme or scheme_in(texts)
+    services = Services(context.obj)
+    found = known_project(services, project)
+    return held_out_gold(services, found), scheme or scheme_of(found)
+
+
+def _over_gold(  # noqa: PLR0913, PLR0917 - what the options say
+    context: typer.Context,
+    texts: dict[str, list[Judged]],
+    scheme: LabelScheme,
+    predictions: Path | None,
+    live: bool,
+    project: int | None,
+    progress: Progress,
+) -> list[Cell]:
+    from backend.evaluation.gold import read_predictions  # noqa: PLC0415
+    from backend.evaluation.live import ask_live  # noqa: PLC0415
+    from backend.evaluation.project import project_cells  # noqa: PLC0415
+
+    cells: list[Cell] = []
+    if predictions is not None:
+        cells += read_predictions(predictions, texts)
+    if live:
+        cells += ask_live(Services(context.obj), texts, scheme, progress)
+    if project is not None:
+        services = Services(context.obj)
+        cells += project_cells(services, known_project(services, project), texts, progress)
+    if not cells:
+        raise InputError(
+            "Nobody is measured on the gold labels. Give --predictions FOLDER, --live or "
+            "--project ID."
+        )
+    return cells
+
+
+def _table(found: Evaluation) -> Table:
+    """The scores, one row for each annotator and language."""
+    table = Table(title="Strict span scores in %, failures as errors", box=SIMPLE)
+    table.add_column("language", no_wrap=True)
+    table.add_column("annotator", no_wrap=True)
+    for heading in ("P", "R", "F1", "95% interval"):
+        table.add_column(heading, justify="right")
+    for each in found.measured:
+        scores = each.result.scores
+        shares = (scores.precision, scores.recall, scores.f1)
+        table.add_row(
+            Text(each.language),
+            Text(each.name),
+            *(f"{100 * share.value:.1f}" for share in shares),
+            f"{100 * scores.f1.low:.1f}-{100 * scores.f1.high:.1f}",
+        )
+    return table

@@ -1,0 +1,72 @@
+"""What it is worth to let a person correct the texts that answers disagree on most."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+import numpy.typing as npt
+
+from backend.evaluation.cells import Answer, Judged
+from backend.evaluation.measures import NOTHING, span_counts
+from backend.quality.intervals import f1_of
+
+SHARES = (0.2, 0.4)
+"""Shares of texts that are given to a person."""
+
+RANDOM_DRAWS = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Referral:
+    """F1 after a person corrected a share of the texts without error.
+
+    By share: of the texts with most disagreement, and on average of as many at random.
+    """
+
+    before: float
+    chosen: Mapping[float, float]
+    random: Mapping[float, float]
+
+    def gain(self, share: float) -> float:
+        """F1 that the choice is worth."""
+        return self.chosen[share] - self.random[share]
+
+
+def refer(
+    texts: Sequence[Judged],
+    shown: Sequence[Answer],
+    doubts: Sequence[Sequence[Answer]],
+    rng_seed: int,
+) -> Referral:
+    """Correct the ``shown`` answers where ``doubts`` (several answers a text) differ most.
+
+    Disagreement is the number of spans that one of two answers has and the other has not, over
+    every two: what may have to be corrected. Needs no gold to choose by.
+    """
+    rng = np.random.default_rng(rng_seed)
+    counts = span_counts(texts, shown)
+    mended = span_counts(texts, [text.gold for text in texts]) - counts
+    unlike = np.array([_differences(answers) for answers in doubts], dtype=np.float64)
+    # Equal disagreement in a random order, so that the order of a file decides nothing.
+    order = np.lexsort((rng.random(len(texts)), -unlike))
+    orders = [rng.permutation(len(texts)) for _ in range(RANDOM_DRAWS)]
+    total = counts.sum(axis=0)
+
+    def after(chosen: npt.NDArray[np.int64], share: float) -> float:
+        corrected = chosen[: round(share * len(texts))]
+        return float(f1_of(total + mended[corrected].sum(axis=0)))
+
+    return Referral(
+        float(f1_of(total)),
+        {share: after(order, share) for share in SHARES},
+        {share: float(np.mean([after(each, share) for each in orders])) for share in SHARES},
+    )
+
+
+def _differences(answers: Sequence[Answer]) -> int:
+    return sum(
+        len((one or NOTHING) ^ (other or NOTHING)) for one, other in combinations(answers, 2)
+    )
