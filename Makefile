@@ -4,7 +4,7 @@
 #   TORCH          what `pip install` gets for the tests; with a GPU, the line that PyTorch's
 #                  install page gives for your machine, for example TORCH='torch==2.13.0'
 #   ONCE=1         `make demo` ends after its last round instead of staying up
-#   TOOL, PORT, LS_PORT   labelling tool and ports of the demo
+#   TOOL, PORT, LS_PORT, ARGILLA_PORT   labelling tool (argilla) and ports of the demo
 #   ARGS           further arguments for pytest, for example ARGS='-k spans'
 #   NAME           which benchmark to run
 #   HARAMBEE_DATA  folder with research data sets; what needs it is skipped without it
@@ -17,6 +17,7 @@ TEST_EXTRAS := dev,tagger,argilla,postgres,redis
 
 BASE := .venv/.base-installed
 DEV := .venv/.dev-installed
+ARGILLA_CLIENT := .venv/.argilla-installed
 LABEL_STUDIO := .venvs/label-studio/.installed
 ARGILLA := .venvs/argilla/.installed
 BENCHMARKS := $(filter-out benchmarks/harness.py,$(sort $(wildcard benchmarks/*.py)))
@@ -59,9 +60,17 @@ help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 .PHONY: demo
-demo: $(BASE) $(LABEL_STUDIO) ## start Label Studio and harambee with a sample project; ONCE=1 ends by itself
-	@exec .venv/bin/harambee demo $(if $(ONCE),--once) $(if $(TOOL),--tool $(TOOL)) \
+demo: demo-$(or $(TOOL),label-studio) ## two rounds in a real tool; TOOL=argilla, ONCE=1 ends by itself
+
+.PHONY: demo-label-studio
+demo-label-studio: $(BASE) $(LABEL_STUDIO)
+	@exec .venv/bin/harambee demo $(if $(ONCE),--once) \
 		$(if $(PORT),--port $(PORT)) $(if $(LS_PORT),--label-studio-port $(LS_PORT))
+
+.PHONY: demo-argilla
+demo-argilla: $(ARGILLA_CLIENT) $(ARGILLA) redis
+	@exec .venv/bin/harambee-argilla demo $(if $(ONCE),--once) \
+		$(if $(PORT),--port $(PORT)) $(if $(ARGILLA_PORT),--argilla-port $(ARGILLA_PORT))
 
 .PHONY: test
 test: lint $(LABEL_STUDIO) $(ARGILLA) test-programs ## lint, then every test, against real servers and a real browser
@@ -105,6 +114,11 @@ $(DEV): pyproject.toml $(BASE)
 	@$(call quietly,.venv/bin/python -m pip install -e '.[$(TEST_EXTRAS)]')
 	@touch $@
 
+$(ARGILLA_CLIENT): pyproject.toml $(BASE)
+	@echo "Installing what harambee needs for Argilla into .venv"
+	@$(call quietly,.venv/bin/python -m pip install -e '.[argilla]')
+	@touch $@
+
 .venvs/label-studio/bin/python:
 	$(call new_venv,.venvs/label-studio)
 
@@ -131,3 +145,7 @@ test-programs: | .venv/bin/python .venvs/label-studio/bin/python .venvs/argilla/
 	for need in chromium:chromium chromedriver:chromium-driver redis-server:redis-server initdb:postgresql; do \
 		command -v "$${need%%:*}" >/dev/null || missing="$$missing $${need##*:}"; \
 	done; $(install_missing)
+
+.PHONY: redis
+redis: | .venv/bin/python .venvs/argilla/bin/python
+	@missing=""; command -v redis-server >/dev/null || missing=" redis-server"; $(install_missing)

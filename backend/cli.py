@@ -89,7 +89,10 @@ def status(context: typer.Context) -> None:
         for project in projects:
             console.print(status_view(project_status(services, project)))
         if not projects:
-            console.print("No project yet. Run: harambee label-studio connect --project ID")
+            console.print(
+                "No project yet. Run: harambee label-studio connect --project ID, or "
+                "harambee-argilla setup"
+            )
 
 
 @app.command()
@@ -169,9 +172,12 @@ def demo(
     label_studio_port: Annotated[int, typer.Option(help="Label Studio's port, or 0.")] = 8080,
 ) -> None:
     """Play two rounds on the sample corpus in a real Label Studio."""
-    from backend.demo.story import run_demo  # noqa: PLC0415 - brings its own servers
+    from backend.demo.stage import run_demo  # noqa: PLC0415 - brings its own servers
 
     with teaching():
         if tool != "label-studio":
-            raise InputError(f"The demo knows the tool label-studio, not {tool!r}.")
+            raise InputError(
+                f"This demo knows the tool label-studio, not {tool!r}. The one in Argilla is "
+                "harambee-argilla demo."
+            )
         run_demo(context.obj, console, once=once, ports=(port, label_studio_port))

@@ -150,11 +150,15 @@ def _completed(
 # Pull -------------------------------------------------------------------------------------------
 
 
-def pull(work: Workspace, progress: Progress = silent) -> None:
-    """Make the records equal to what the tool holds now: tasks, and labels that stand."""
+def pull(work: Workspace, progress: Progress = silent) -> int:
+    """Make the records equal to what the tool holds now: tasks, and labels that stand.
+
+    Returns how many tasks were new.
+    """
     progress(0, 1, "reading tasks and labels")
-    work.tasks.replace_tasks(work.tool.tasks())
+    new = work.tasks.replace_tasks(work.tool.tasks())
     pull_labels(work)
+    return new
 
 
 def pull_labels(work: Workspace, task_ids: Sequence[str] | None = None) -> int:

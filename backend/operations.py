@@ -177,9 +177,10 @@ class Operations:
 
     def _reconcile(self, project_id: int, progress: Progress) -> str:
         started = time.monotonic()
-        project = self._refresh(self.services.projects.get(project_id).external_id)
+        project = self.services.refreshed(self.services.projects.get(project_id))
         work = self.services.workspace(project)
-        loop.pull(work, progress)
+        if loop.pull(work, progress) and project.connected_at is not None:
+            self.queue.enqueue(JobKind.BEGIN, project_id)
         self._learn_if_due(project_id, work)
         took = time.monotonic() - started
         self._next_reconcile[project_id] = time.monotonic() + took / RECONCILE_AT_MOST

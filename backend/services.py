@@ -12,7 +12,7 @@ from decimal import Decimal
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from backend.domain import Annotation, Suggestion, Task
+from backend.domain import Annotation, LabelScheme, Suggestion, Task
 from backend.errors import ConfigurationError
 from backend.label_studio.client import LabelStudioClient
 from backend.label_studio.labels import LabelConfig, parse_label_config
@@ -30,6 +30,7 @@ from backend.store.suggestions import SqlSuggestionRecords, version_name
 from backend.store.tasks import SqlTaskRecords
 from backend.tagger.checkpoints import ModelShelf
 from backend.tagger.families import all_families, build_family
+from backend.tool_kinds import ToolKind, installed_tools, kind_of
 
 if TYPE_CHECKING:
     from backend.llm.factory import Accepted
@@ -101,6 +102,11 @@ class Services:
         )
 
     @cached_property
+    def tool_kinds(self) -> Mapping[str, ToolKind]:
+        """Labelling tools beside Label Studio, by name."""
+        return installed_tools(self.settings)
+
+    @cached_property
     def families(self) -> Mapping[str, TaggerFamily]:
         """All kinds of tagger, for loading whatever a version on disk is."""
         return all_families(self.settings.tagger)
@@ -109,10 +115,10 @@ class Services:
 
     def workspace(self, project: Project) -> Workspace:
         """Everything the loop needs for a project."""
-        config = parse_label_config(project.label_config)
+        scheme, tool = self._opened(project)
         return Workspace(
-            scheme=config.scheme,
-            tool=self._tool(project, config),
+            scheme=scheme,
+            tool=tool,
             tasks=SqlTaskRecords(self.database, project.id),
             suggestions=SqlSuggestionRecords(self.database, project.id),
             rounds=SqlRoundRecords(self.database, project.id),
@@ -123,6 +129,13 @@ class Services:
             showing=self.settings.suggestions,
             audit_share=self.settings.audit.share,
         )
+
+    def _opened(self, project: Project) -> tuple[LabelScheme, AnnotationTool]:
+        """A project's labels, and the project itself in its labelling tool."""
+        if project.tool != LABEL_STUDIO:
+            return kind_of(project, self.tool_kinds).open(project)
+        config = parse_label_config(project.label_config)
+        return config.scheme, self._tool(project, config)
 
     def _tool(self, project: Project, config: LabelConfig) -> AnnotationTool:
         if self.settings.label_studio.api_key is None:
@@ -206,6 +219,15 @@ class Services:
     def project(self, external_id: str) -> Project | None:
         """The Label Studio project with this id, if it is known."""
         return self.projects.find(LABEL_STUDIO, external_id)
+
+    def refreshed(self, project: Project) -> Project:
+        """A project with its title and labelling config as its tool has them now."""
+        if project.tool == LABEL_STUDIO:
+            raw = self.label_studio.project(int(project.external_id))
+            config, title = raw["label_config"], raw.get("title", "")
+        else:
+            config, title = kind_of(project, self.tool_kinds).describe(project.external_id)
+        return self.projects.register(project.tool, project.external_id, config, title)
 
     def version_of(self, project: Project) -> str:
         """The version string of what is suggested in the project now."""

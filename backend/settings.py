@@ -51,6 +51,27 @@ class LabelStudioSettings(Section):
     push_batch: int = Field(5000, ge=1)
 
 
+class ArgillaSettings(Section):
+    """The Argilla that teams label in, and the dataset that is made there."""
+
+    url: str = "http://localhost:6900"
+    api_key: SecretStr | None = None
+    workspace: str = Field("harambee", min_length=1)
+    dataset: str = Field("harambee", min_length=1, max_length=200)
+    labels: dict[str, str] = {
+        "PER": "names of people",
+        "ORG": "names of organisations",
+        "LOC": "names of places",
+        "DATE": "dates and times",
+    }
+    text_field: str | None = None
+    question: str | None = None
+    annotators: tuple[str, ...] = ()
+    submissions: int = Field(1, ge=1)
+    timeout_seconds: float = Field(60.0, gt=0)
+    push_batch: int = Field(250, ge=1, le=500)
+
+
 class StoreSettings(Section):
     """Where state lives: a folder for SQLite and models, or a database URL."""
 
@@ -154,6 +175,8 @@ ECOSYSTEM_NAMES: Mapping[str, tuple[str, str]] = {
     "LABEL_STUDIO_HOST": ("label_studio", "url"),
     "LABEL_STUDIO_URL": ("label_studio", "url"),
     "LABEL_STUDIO_API_KEY": ("label_studio", "api_key"),
+    "ARGILLA_API_URL": ("argilla", "url"),
+    "ARGILLA_API_KEY": ("argilla", "api_key"),
     "BASIC_AUTH_USER": ("server", "basic_auth_user"),
     "BASIC_AUTH_PASS": ("server", "basic_auth_pass"),
     "HOST": ("server", "host"),
@@ -197,6 +220,7 @@ class Settings(BaseSettings):
 
     server: ServerSettings = ServerSettings()
     label_studio: LabelStudioSettings = LabelStudioSettings()
+    argilla: ArgillaSettings = ArgillaSettings()
     store: StoreSettings = StoreSettings()
     jobs: JobSettings = JobSettings()
     llm: LlmSettings = LlmSettings()

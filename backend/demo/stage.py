@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +13,11 @@ from rich.console import Console
 
 from backend.demo.annotators import PlayedAnnotator
 from backend.demo.processes import running, wait_for_health
+from backend.demo.story import Stage, tell
 from backend.domain import Example
-from backend.errors import ConfigurationError
+from backend.errors import ConfigurationError, ToolError
 from backend.label_studio.labels import parse_label_config
+from backend.label_studio.tool import find_backend
 from backend.operations import Operations
 from backend.samples import LABELS, sample_texts
 from backend.services import Services
@@ -38,15 +39,9 @@ SCRIPTED = (
 AUTOMATIC_LEARNING_OFF = 1_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class Stage:
-    """What is running, and the annotator who plays on it. ``gold``: by Label Studio's task id."""
-
-    operations: Operations
-    project: Project
-    server: LabelStudioServer
-    annotator: PlayedAnnotator
-    gold: Mapping[int, Example]
+def run_demo(settings: Settings, console: Console, *, once: bool, ports: tuple[int, int]) -> None:
+    """Run the demo in Label Studio."""
+    tell(lambda stack: set_stage(stack, settings, console, ports), console, once=once)
 
 
 def set_stage(
@@ -61,24 +56,37 @@ def set_stage(
     server = stack.enter_context(
         LabelStudioServer(LABEL_STUDIO_ENVIRONMENT, FOLDER / "label-studio", port=label_studio_port)
     )
-    llm = _scripted_llm(stack, settings, console, [example for _, example in examples])
-    config_file = _write_settings(server, port or free_port(), llm)
-    operations = Operations(Services(load_settings(config_file)))
-    web_log = FOLDER / "serve.log"
-    web = stack.enter_context(running("serve", config_file, web_log))
-    wait_for_health(operations.services.settings.public_url, web, web_log)
-    stack.enter_context(running("worker", config_file, FOLDER / "worker.log"))
+    llm = scripted_llm(stack, settings, console, [example for _, example in examples])
+    tool = {"label_studio": {"url": server.url, "api_key": server.login.token}}
+    operations = start_harambee(stack, port, tool | {"llm": llm})
     project_id, gold = _import_sample(operations.services, examples)
     console.print(f"Connecting project {project_id}: the LLM pre-annotates {len(gold)} sentences.")
     project = operations.connect(str(project_id)).project
     config = parse_label_config(project.label_config)
     client = operations.services.label_studio
     return Stage(
-        operations, project, server, PlayedAnnotator(client, project_id, config, gold), gold
+        operations,
+        project,
+        PlayedAnnotator(client, project_id, config, gold),
+        gold,
+        start_training=lambda: press_start_training(operations, project),
+        addresses=f"Label Studio: {server.url}/projects/{project_id}/data\n"
+        f"  log in as {server.login.email} with the password {server.login.password}\n"
+        f"harambee:     {operations.services.settings.public_url}/",
     )
 
 
-def _scripted_llm(
+def press_start_training(operations: Operations, project: Project) -> None:
+    """Do what the button in Label Studio does."""
+    client = operations.services.label_studio
+    backends = client.ml_backends(int(project.external_id))
+    backend = find_backend(backends, operations.services.settings.public_url)
+    if backend is None:
+        raise ToolError("Label Studio no longer knows this backend.")
+    client.start_training(backend["id"])
+
+
+def scripted_llm(
     stack: ExitStack, settings: Settings, console: Console, examples: Sequence[Example]
 ) -> dict[str, Any]:
     """Settings for the LLM: none where a real key is set, else those of a scripted server."""
@@ -95,20 +103,28 @@ def _scripted_llm(
     }
 
 
-def _write_settings(server: LabelStudioServer, port: int, llm: dict[str, Any]) -> Path:
-    """Start from nothing: earlier demos' state would mix with this one's."""
+def start_harambee(stack: ExitStack, port: int, sections: dict[str, Any]) -> Operations:
+    """Start harambee's two processes from nothing, with these settings on top of the demo's.
+
+    Earlier demos' state would mix with this one's.
+    """
     data_dir = FOLDER / "harambee"
     shutil.rmtree(data_dir, ignore_errors=True)
     content = {
-        "server": {"port": port},
-        "label_studio": {"url": server.url, "api_key": server.login.token},
+        "server": {"port": port or free_port()},
         "store": {"data_dir": str(data_dir)},
         "learning": {"after_labels": AUTOMATIC_LEARNING_OFF},
-        "llm": llm,
+        **sections,
     }
-    path = FOLDER / "harambee.yaml"
-    path.write_text(yaml.safe_dump(content), encoding="utf-8")
-    return path
+    config_file = FOLDER / "harambee.yaml"
+    config_file.parent.mkdir(parents=True, exist_ok=True)
+    config_file.write_text(yaml.safe_dump(content), encoding="utf-8")
+    operations = Operations(Services(load_settings(config_file)))
+    web_log = FOLDER / "serve.log"
+    web = stack.enter_context(running("serve", config_file, web_log))
+    wait_for_health(operations.services.settings.public_url, web, web_log)
+    stack.enter_context(running("worker", config_file, FOLDER / "worker.log"))
+    return operations
 
 
 def _import_sample(

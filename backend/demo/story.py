@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from threading import Event
+from typing import Any, Protocol
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from backend import loop
-from backend.demo.stage import Stage, set_stage
+from backend.domain import Example
 from backend.errors import ToolError
-from backend.label_studio.tool import find_backend
+from backend.operations import Operations
 from backend.quality.holdout import is_held_out
 from backend.report import rounds_table
-from backend.settings import Settings
+from backend.store.projects import Project
 from backend.store.rounds import SqlRoundRecords
 from backend.store.tasks import SqlTaskRecords
 
@@ -26,16 +27,43 @@ LABELS_PER_ROUND = 90
 LONGEST_WAIT_SECONDS = 180.0
 
 
-def run_demo(settings: Settings, console: Console, *, once: bool, ports: tuple[int, int]) -> None:
-    """Run the demo; stay up afterwards until interrupted, unless ``once``."""
+class Annotators(Protocol):
+    """Whoever labels on the stage; both return how many tasks they labelled."""
+
+    def label(self, task_ids: Iterable[Any], tick: Callable[[], object]) -> int:
+        """Label these tasks."""
+
+    def label_next(self, at_most: int, tick: Callable[[], object]) -> int:
+        """Label the tasks that the tool serves, one after the other."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """What is running, and the annotators who play on it.
+
+    ``gold``: examples by the tool's task id. ``start_training`` asks the worker for a round, and
+    ``addresses`` says where a person can look.
+    """
+
+    operations: Operations
+    project: Project
+    annotator: Annotators
+    gold: Mapping[Any, Example]
+    start_training: Callable[[], object]
+    addresses: str
+
+
+def tell(set_stage: Callable[[ExitStack], Stage], console: Console, *, once: bool) -> None:
+    """Play the demo; stay up afterwards until interrupted, unless ``once``."""
     try:
         with ExitStack() as stack:
-            stage = set_stage(stack, settings, console, ports)
+            stage = set_stage(stack)
             play_round_zero(stage, console)
             for number in range(1, ROUNDS + 1):
                 play_round(stage, console, number)
             if not once:
-                wait_for_interrupt(stage, console)
+                console.print(f"\n{stage.addresses}\nCtrl-C stops both.", highlight=False)
+                Event().wait()
     except KeyboardInterrupt:
         console.print("Stopped.")
 
@@ -64,39 +92,16 @@ def play_round_zero(stage: Stage, console: Console) -> None:
 
 
 def play_round(stage: Stage, console: Console, number: int) -> None:
-    """Label what Label Studio serves first, start training, wait for the new suggestions."""
+    """Label what the tool serves first, start training, wait for the new suggestions."""
     before = labelled(stage)
     title = f"Round {number}: annotators label the {LABELS_PER_ROUND} least certain sentences"
     with bar(console, title, LABELS_PER_ROUND) as tick:
         submitted = stage.annotator.label_next(LABELS_PER_ROUND, tick)
     wait_for_labels(stage, before + submitted)
     console.print("harambee trains, scores the pool and pushes its new suggestions ...")
-    press_start_training(stage)
+    stage.start_training()
     wait_until(lambda: len(rounds(stage).all()) > number, "a new round")
     console.print(rounds_table(rounds(stage).all()))
-
-
-def press_start_training(stage: Stage) -> None:
-    """Do what the button in Label Studio does."""
-    services = stage.operations.services
-    backends = services.label_studio.ml_backends(int(stage.project.external_id))
-    backend = find_backend(backends, services.settings.public_url)
-    if backend is None:
-        raise ToolError("Label Studio no longer knows this backend.")
-    services.label_studio.start_training(backend["id"])
-
-
-def wait_for_interrupt(stage: Stage, console: Console) -> None:
-    """Say where everything is and stay up until Ctrl-C."""
-    server, project = stage.server, stage.project.external_id
-    console.print(
-        f"\nLabel Studio: {server.url}/projects/{project}/data\n"
-        f"  log in as {server.login.email} with the password {server.login.password}\n"
-        f"harambee:     {stage.operations.services.settings.public_url}/\n"
-        "Ctrl-C stops both.",
-        highlight=False,
-    )
-    Event().wait()
 
 
 def rounds(stage: Stage) -> SqlRoundRecords:

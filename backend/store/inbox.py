@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -9,7 +10,7 @@ from datetime import UTC, datetime
 from sqlalchemy import func, select, update
 
 from backend.store.database import Database
-from backend.store.rows import chunks_to_write
+from backend.store.rows import chunks_to_write, insert_missing
 from backend.store.schema import InboxRow
 
 
@@ -21,6 +22,14 @@ class Hint:
     action: str
     task_ids: tuple[str, ...]
     annotation_ids: tuple[str, ...]
+
+
+class Signed(enum.Enum):
+    """What became of a signed webhook: new, known from another sending, or the same one again."""
+
+    NEW = enum.auto()
+    KNOWN = enum.auto()
+    REPLAYED = enum.auto()
 
 
 class Inbox:
@@ -42,6 +51,38 @@ class Inbox:
                     received_at=datetime.now(UTC),
                 )
             )
+
+    def put_signed(
+        self,
+        action: str,
+        task_ids: Sequence[str],
+        annotation_ids: Sequence[str],
+        *,
+        delivery: str,
+        content: str,
+    ) -> Signed:
+        """Keep a hint that came signed, once; it is on the disk when this returns.
+
+        A tool that did not see our answer sends the same ``content`` under another ``delivery``;
+        the same delivery again is somebody else's doing.
+        """
+        mine = InboxRow.project_id == self._project_id
+        with self._database.write() as session:
+            if session.scalar(select(InboxRow.id).where(mine, InboxRow.delivery == delivery)):
+                return Signed.REPLAYED
+            if session.scalar(select(InboxRow.id).where(mine, InboxRow.content == content)):
+                return Signed.KNOWN
+            row = {
+                "project_id": self._project_id,
+                "action": action,
+                "task_ids": list(task_ids),
+                "annotation_ids": list(annotation_ids),
+                "received_at": datetime.now(UTC),
+                "delivery": delivery,
+                "content": content,
+            }
+            insert_missing(session, InboxRow, row, ["project_id", "content"])
+            return Signed.NEW
 
     def waiting(self, at_most: int = 1000) -> list[Hint]:
         """The oldest hints that nobody has handled."""

@@ -70,10 +70,12 @@ class Projects:
         with self._database.read() as session:
             return [_project(row) for row in session.scalars(select(ProjectRow).order_by("id"))]
 
-    def mark_connected(self, project_id: int) -> None:
-        """The tool has been set up for this project."""
+    def mark_connected(self, project_id: int, webhook_secret: str | None = None) -> None:
+        """The tool has been set up for this project; some tools make up the secret themselves."""
         with self._database.write() as session:
-            session.get_one(ProjectRow, project_id).connected_at = datetime.now(UTC)
+            row = session.get_one(ProjectRow, project_id)
+            row.connected_at = datetime.now(UTC)
+            row.webhook_secret = webhook_secret or row.webhook_secret
 
 
 def _find(tool: str, external_id: str) -> Select[ProjectRow]:

@@ -158,11 +158,16 @@ class SuggestionRow(Base):
 class InboxRow(Base):
     """A hint from the tool that something changed, kept before it is acknowledged.
 
-    Only ids are kept: payloads of webhooks hold tokens.
+    Only ids are kept: payloads of webhooks hold tokens. ``delivery`` and ``content`` tell signed
+    webhooks that come twice; hints of tools that do not sign have neither.
     """
 
     __tablename__ = "inbox"
-    __table_args__ = (Index("inbox_waiting", "project_id", "handled_at"),)
+    __table_args__ = (
+        Index("inbox_waiting", "project_id", "handled_at"),
+        Index("inbox_content", "project_id", "content", unique=True),
+        Index("inbox_delivery", "project_id", "delivery"),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     project_id: Mapped[int] = mapped_column(ForeignKey("projects.id", ondelete="CASCADE"))
@@ -171,6 +176,8 @@ class InboxRow(Base):
     annotation_ids: Mapped[list[Any]]
     received_at: Mapped[datetime]
     handled_at: Mapped[datetime | None]
+    delivery: Mapped[str | None] = mapped_column(String(200), default=None)
+    content: Mapped[str | None] = mapped_column(String(200), default=None)
 
 
 class JobRow(Base):

@@ -8,7 +8,15 @@ from backend.logs import configure_logging
 from backend.operations import Operations
 from backend.services import Services
 from backend.settings import load_settings
-from backend.web import access, dashboard, health, ml_backend, problems, webhooks
+from backend.web import (
+    access,
+    dashboard,
+    health,
+    ml_backend,
+    problems,
+    signed_webhooks,
+    webhooks,
+)
 
 
 def create_app(services: Services | None = None) -> Flask:
@@ -25,6 +33,12 @@ def create_app(services: Services | None = None) -> Flask:
     app.extensions["harambee"] = Operations(services)
     access.guard(app)
     problems.install(app)
-    for blueprint in (health.routes, ml_backend.routes, webhooks.routes, dashboard.routes):
+    for blueprint in (
+        health.routes,
+        ml_backend.routes,
+        webhooks.routes,
+        signed_webhooks.routes,
+        dashboard.routes,
+    ):
         app.register_blueprint(blueprint)
     return app

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import re
 
 from flask import Flask, Response, request
 
@@ -10,19 +11,20 @@ from backend.settings import ServerSettings
 from backend.web.context import services
 
 OPEN_PATHS = frozenset({"/health"})
-WEBHOOK_PATH = "/webhook"
+WEBHOOK_PATHS = re.compile(r"/webhook|/webhooks/[^/]+")
 
 
 def guard(app: Flask) -> None:
     """Check every request before it reaches a route.
 
-    Label Studio's project webhooks carry no basic auth; they are let through to their route,
-    which knows the project and compares its secret.
+    Webhooks of projects carry no basic auth; they are let through to their routes, which know the
+    project and compare its secret or check the signature.
     """
 
     @app.before_request
     def check_credentials() -> Response | None:
-        if request.path in OPEN_PATHS or request.path == WEBHOOK_PATH or has_basic_auth():
+        path = request.path
+        if path in OPEN_PATHS or WEBHOOK_PATHS.fullmatch(path) or has_basic_auth():
             return None
         return Response(
             "Wrong or missing credentials: set the backend's user and password in Label Studio "

@@ -50,6 +50,7 @@ def test_the_file_holds_no_secret() -> None:
     assert secrets == {
         "server.basic_auth_pass",
         "label_studio.api_key",
+        "argilla.api_key",
         "llm.openai_api_key",
         "llm.anthropic_api_key",
     }

@@ -27,7 +27,7 @@ CORE = PROMISES | {
     "backend.settings",  # for the types of its sections; their values are passed in
 }
 PARTS = CORE | {"backend.loop", "backend.llm", "backend.tagger", "backend.store", "backend.jobs"}
-SERVICES = PARTS | {"backend.label_studio", "backend.services"}
+SERVICES = PARTS | {"backend.label_studio", "backend.tool_kinds", "backend.services"}
 APPLICATION = SERVICES | {
     "backend.laboratory",
     "backend.logs",
@@ -40,6 +40,12 @@ ARGILLA = {
     "argilla_pipeline.schema",
     "argilla_pipeline.convert",
     "argilla_pipeline.tool",
+}
+ARGILLA_PARTS = ARGILLA | {
+    "argilla_pipeline.webhooks",
+    "argilla_pipeline.connection",
+    "argilla_pipeline.kind",
+    "argilla_pipeline.importing",
 }
 
 # Each room, and the rooms it may import from besides itself.
@@ -60,6 +66,7 @@ DIRECTIONS: Mapping[str, set[str]] = {
     "backend.store": CORE,
     "backend.jobs": CORE,
     "backend.label_studio": PARTS,
+    "backend.tool_kinds": PARTS,
     "backend.services": SERVICES,
     "backend.logs": FOUNDATION,
     "backend.status": SERVICES,
@@ -88,8 +95,31 @@ DIRECTIONS: Mapping[str, set[str]] = {
     "argilla_pipeline.client": FOUNDATION | {"argilla_pipeline.http"},
     "argilla_pipeline.tool": PARTS | (ARGILLA - {"argilla_pipeline.tool"}),
     "argilla_pipeline.testing": FOUNDATION | {"backend.testing"},
-    "argilla_pipeline.webhooks": SERVICES | ARGILLA,
-    "argilla_pipeline.cli": SERVICES | ARGILLA | {"argilla_pipeline.webhooks"},
+    "argilla_pipeline.webhooks": SERVICES,
+    "argilla_pipeline.connection": SERVICES | ARGILLA | {"argilla_pipeline.webhooks"},
+    "argilla_pipeline.kind": SERVICES
+    | ARGILLA
+    | {"argilla_pipeline.webhooks", "argilla_pipeline.connection"},
+    "argilla_pipeline.importing": SERVICES | ARGILLA,
+    "argilla_pipeline.operations": APPLICATION | ARGILLA_PARTS,
+    "argilla_pipeline.cli": APPLICATION
+    | ARGILLA_PARTS
+    | {
+        "argilla_pipeline.operations",
+        "argilla_pipeline.demo",
+        "backend.commands",
+        "backend.report",
+    },
+    "argilla_pipeline.demo": APPLICATION
+    | ARGILLA_PARTS
+    | {
+        "argilla_pipeline.operations",
+        "argilla_pipeline.testing",
+        "backend.demo",
+        "backend.samples",
+        "backend.testing",
+    },
+    "argilla_pipeline.__main__": {"argilla_pipeline.cli"},
 }
 
 # Libraries that one room keeps to itself, so that the others stay light and replaceable.

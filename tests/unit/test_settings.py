@@ -13,6 +13,7 @@ from backend.settings import ECOSYSTEM_NAMES, Settings, load_settings
 SECRETS = {
     "BASIC_AUTH_PASS": ("server", "basic_auth_pass"),
     "LABEL_STUDIO_API_KEY": ("label_studio", "api_key"),
+    "ARGILLA_API_KEY": ("argilla", "api_key"),
     "OPENAI_API_KEY": ("llm", "openai_api_key"),
     "ANTHROPIC_API_KEY": ("llm", "anthropic_api_key"),
 }
