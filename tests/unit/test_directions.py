@@ -77,14 +77,20 @@ DIRECTIONS: Mapping[str, set[str]] = {
     "backend.server": SERVICES | {"backend.web"},
     "backend.samples": FOUNDATION,
     # It plays the loop's own parts over a corpus; what it cannot reach is passed in.
-    "backend.simulation": CORE | {"backend.llm", "backend.tagger"},
+    "backend.simulation": CORE | {"backend.llm", "backend.tagger", "backend.reports"},
     # The scripted provider reads our prompts, speaks the wire and bills.
     "backend.testing": PROMISES | {"backend.llm", "backend.cost"},
     "backend.demo": APPLICATION | {"backend.report", "backend.samples", "backend.testing"},
     "backend.bulk": SERVICES,
     "backend.evaluation": SERVICES | {"backend.bulk", "backend.reports"},
     "backend.commands": APPLICATION
-    | {"backend.bulk", "backend.evaluation", "backend.report", "backend.reports"},
+    | {
+        "backend.bulk",
+        "backend.evaluation",
+        "backend.report",
+        "backend.reports",
+        "backend.simulation",
+    },
     "backend.cli": APPLICATION
     | {"backend.commands", "backend.report", "backend.server", "backend.demo"},
     "backend.__main__": {"backend.cli"},

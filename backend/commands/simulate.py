@@ -1,0 +1,253 @@
+"""``harambee simulate``: what would labelling bring? The loop over texts with gold labels."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import shlex
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.box import SIMPLE
+from rich.table import Table
+
+from backend.commands.terminal import console, progress_bar, teaching
+from backend.errors import InputError
+from backend.quality.intervals import Interval
+from backend.reports import page
+from backend.settings import Settings
+from backend.simulation.annotators import (
+    AnnotatorSource,
+    GoldSource,
+    NoisySource,
+    RecordedSource,
+)
+from backend.simulation.corpus import check_languages, languages_in
+from backend.simulation.plan import (
+    DEFAULT,
+    Amount,
+    Costs,
+    FirstTexts,
+    Plan,
+    Route,
+    check_strategies,
+)
+from backend.simulation.report import Findings
+from backend.simulation.running import Experiment, corpus_at, run
+
+app = typer.Typer()
+
+INTERRUPTED = 130
+RESULTS, PAGE = "results.json", "index.html"
+
+
+@app.command("simulate")
+def simulate(  # noqa: PLR0913, PLR0917 - one parameter per option
+    context: typer.Context,
+    out: Annotated[Path, typer.Option(help="Folder for the results.", show_default=False)],
+    data: Annotated[
+        Path | None,
+        typer.Option(help="Folder of <language>/{train,dev,test}.txt[.gz], CoNLL."),
+    ] = None,
+    languages: Annotated[
+        str | None, typer.Option(help="Languages, parted by commas; default: all in --data.")
+    ] = None,
+    strategies: Annotated[
+        str, typer.Option(help="Query strategies, parted by commas; random is always beside them.")
+    ] = DEFAULT,
+    seeds: Annotated[int, typer.Option(help="How often everything is repeated.", min=1)] = 5,
+    rounds: Annotated[int, typer.Option(help="Rounds behind the first texts.", min=1)] = 5,
+    first: Annotated[str, typer.Option(help="First texts: 5%, 0.05 or a number.")] = "5%",
+    step: Annotated[str, typer.Option(help="Texts a round: 5%, 0.05 or a number.")] = "5%",
+    first_texts: Annotated[
+        FirstTexts, typer.Option(help="How the first texts are chosen.")
+    ] = FirstTexts.RANDOM,
+    tagger: Annotated[
+        str | None, typer.Option(help="crf or transformer; default: tagger.kind.")
+    ] = None,
+    llm: Annotated[
+        str,
+        typer.Option(
+            help="Who labels beside humans: none, gold, recorded:MODEL, noisy:MODEL, noisy:FILE "
+            "(an error model) or live (the configured provider, for money)."
+        ),
+    ] = "none",
+    recordings: Annotated[
+        Path | None, typer.Option(help="Folder of <model>/<language>.jsonl[.gz] recordings.")
+    ] = None,
+    routes: Annotated[
+        str | None,
+        typer.Option(
+            help="Who labels what is queried: all-human, human-only, llm-only, default; "
+            "default: all of them with an LLM, all-human without."
+        ),
+    ] = None,
+    human_share: Annotated[
+        float, typer.Option(help="Humans' share of each round where it is shared.", min=0, max=1)
+    ] = 0.1,
+    paid_by: Annotated[
+        str, typer.Option(help="What a label is paid for: sentence or token.")
+    ] = "sentence",
+    seconds_per_text: Annotated[float, typer.Option(help="A human's time.", min=0)] = 10.0,
+    seconds_per_token: Annotated[float, typer.Option(help="A human's time.", min=0)] = 1.0,
+    usd_per_hour: Annotated[float, typer.Option(help="A human's wage.", min=0)] = 10.0,
+    llm_usd_per_text: Annotated[float, typer.Option(help="Price of an answer.", min=0)] = 0.0034,
+    processes: Annotated[
+        int | None, typer.Option(help="Processes at once; default: one a core.", min=1)
+    ] = None,
+) -> None:
+    """Play the loop over texts with gold labels: learning curves, with what they cost.
+
+    Run it again to go on after an interruption: what is finished is not computed again.
+    """
+    with teaching():
+        settings: Settings = context.obj
+        folder = _given(data)
+        chosen = _names(languages) if languages else tuple(languages_in(folder))
+        check_languages(folder, chosen)
+        if not chosen:
+            raise InputError(f"There is no language in {folder}; see --help for --data.")
+        check_strategies(_names(strategies))
+        source = _source(llm, recordings, chosen)
+        kind = {} if tagger is None else {"kind": _one_of(tagger, ("crf", "transformer"), "tagger")}
+        plan = Plan(
+            languages=chosen,
+            strategies=_names(strategies),
+            routes=_routes(routes, with_llm=source is not None),
+            seeds=seeds,
+            rounds=rounds,
+            first=Amount.read(first),
+            step=Amount.read(step),
+            first_texts=first_texts,
+            tagger=settings.tagger.model_copy(update=kind),
+            human_share=human_share,
+            paid_by=_one_of(paid_by, ("sentence", "token"), "paid-by"),
+            costs=Costs(seconds_per_text, seconds_per_token, usd_per_hour, llm_usd_per_text),
+            annotator=None if source is None else {one: source.described(one) for one in chosen},
+        )
+        findings = _run(Experiment(plan, folder, source, out), processes or cores())
+        write_findings(findings, out)
+        console.print(terminal_table(findings.summary()))
+        console.print(f"Written to {out / RESULTS} and {out / PAGE}.", markup=False, soft_wrap=True)
+
+
+def cores() -> int:
+    """How many cores this process may use."""
+    usable = getattr(os, "sched_getaffinity", None)
+    return len(usable(0)) if usable else os.cpu_count() or 1
+
+
+def _run(experiment: Experiment, processes: int) -> Findings:
+    try:
+        with progress_bar() as progress:
+            results = run(experiment, processes, progress)
+    except KeyboardInterrupt:
+        console.print(
+            f"Interrupted. What is finished is in {experiment.out}; the same command goes on.",
+            markup=False,
+            soft_wrap=True,
+        )
+        raise typer.Exit(INTERRUPTED) from None
+    corpora = [corpus_at(experiment.data, language) for language in experiment.plan.languages]
+    return Findings(experiment.plan, corpora, results, command_line())
+
+
+def write_findings(findings: Findings, out: Path) -> None:
+    """Write ``results.json``, ``index.html`` and a picture of each curve into a folder."""
+    try:
+        (out / RESULTS).write_text(as_text(findings.as_json()), encoding="utf-8")
+        (out / PAGE).write_text(page.to_html(findings.report()), encoding="utf-8")
+        for place in findings.outcomes.places:
+            for axis, figure in findings.figures(place).items():
+                (out / f"{place}-{axis}.svg").write_text(figure.svg, encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"Cannot write to {out}: {error}. Choose another --out.") from error
+
+
+def as_text(results: Any) -> str:
+    """Results as JSON text, the same for the same results."""
+    return json.dumps(results, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def command_line() -> str:
+    """The command as it was given."""
+    return shlex.join(["harambee", *sys.argv[1:]])
+
+
+def terminal_table(table: page.Table) -> Table:
+    """A report's table for a terminal: intervals as what is behind ±, on a line of their own."""
+    shown = Table(
+        title=table.caption, caption=table.note, box=SIMPLE, padding=(0, 1, 0, 0), pad_edge=False
+    )
+    for column in table.columns:
+        shown.add_column(
+            column.heading,
+            justify="left" if column.words else "right",
+            overflow="fold",
+            no_wrap=column.heading == table.columns[0].heading,
+        )
+    for row in table.rows:
+        cells = zip(row, table.columns, strict=True)
+        shown.add_row(*(_terminal_cell(cell, column) for cell, column in cells))
+    return shown
+
+
+def _terminal_cell(cell: page.Cell, column: page.Column) -> str:
+    value = page.shown(cell, column)
+    if not isinstance(cell, Interval) or math.isnan(cell.width):
+        return value
+    scale = 100 if column.percent else 1
+    return f"{value}\n±{scale * cell.width / 2:.{column.decimals}f}"
+
+
+def _given(data: Path | None) -> Path:
+    if data is None:
+        raise InputError("Which texts? Give a folder of CoNLL files with --data.")
+    return data
+
+
+def _names(written: str) -> tuple[str, ...]:
+    names = dict.fromkeys(name.strip() for name in written.split(","))
+    return tuple(name for name in names if name)
+
+
+def _one_of(value: str, known: tuple[str, ...], option: str) -> str:
+    if value not in known:
+        raise InputError(f"--{option} is {' or '.join(known)}, not {value!r}.")
+    return value
+
+
+def _routes(written: str | None, *, with_llm: bool) -> tuple[Route, ...]:
+    if written is None:
+        return tuple(Route) if with_llm else (Route.ALL_HUMAN,)
+    names = [_one_of(name, tuple(Route), "routes") for name in _names(written)]
+    routes = tuple(Route(name) for name in names)
+    needy = [route.value for route in routes if route in {Route.LLM_ONLY, Route.DEFAULT}]
+    if needy and not with_llm:
+        raise InputError(f"The routes {', '.join(needy)} need an LLM: say which with --llm.")
+    return routes
+
+
+def _source(
+    llm: str, recordings: Path | None, languages: tuple[str, ...]
+) -> AnnotatorSource | None:
+    kind, _, name = llm.partition(":")
+    if llm == "none":
+        return None
+    if llm == "gold":
+        return GoldSource()
+    if kind == "noisy" and name.endswith(".json"):
+        return NoisySource.of_file(Path(name))
+    if kind not in {"noisy", "recorded"} or not name:
+        raise InputError(
+            f"--llm {llm!r} is nobody. Say none, gold, recorded:MODEL, noisy:MODEL, "
+            "noisy:FILE.json or live."
+        )
+    if recordings is None:
+        raise InputError(f"--llm {llm} needs the recordings: give their folder with --recordings.")
+    if kind == "recorded":
+        return RecordedSource(recordings, name)
+    return NoisySource.of_recordings(recordings, name, languages)

@@ -1,0 +1,202 @@
+"""What is simulated: the configuration of an experiment, and the cells that it falls into.
+
+A cell is one run of the loop: one language, strategy, route and seed. It is named by a digest of
+everything that its result depends on and nothing else, so that a result is found again after an
+interruption and never mistaken for that of another configuration.
+"""
+
+from __future__ import annotations
+
+import enum
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from backend.active_learning.strategies import DEFAULT_BY_COST_UNIT, STRATEGIES
+from backend.errors import InputError
+from backend.settings import TaggerSettings
+
+VERSION = 1
+"""Of what a round does: raised where an old result would no longer come out."""
+
+DEFAULT, RANDOM, FULL = "default", "random", "full-data"
+
+
+class Route(enum.StrEnum):
+    """Who labels what is queried."""
+
+    ALL_HUMAN = "all-human"
+    HUMAN_ONLY = "human-only"
+    LLM_ONLY = "llm-only"
+    DEFAULT = "default"
+
+
+WITHOUT_LLM = frozenset({Route.ALL_HUMAN, Route.HUMAN_ONLY})
+
+
+class FirstTexts(enum.StrEnum):
+    """How the first texts are chosen, of which nobody knows the labels."""
+
+    RANDOM = "random"
+    COLD_START = "cold-start"
+
+
+@dataclass(frozen=True, slots=True)
+class Amount:
+    """A number of texts, or a share of those in the pool."""
+
+    value: float
+    is_share: bool
+
+    @classmethod
+    def read(cls, written: str) -> Amount:
+        """``5%`` and ``0.05`` are shares, ``200`` is a number of texts."""
+        text = written.strip()
+        try:
+            value = float(text.removesuffix("%"))
+        except ValueError:
+            value = 0.0
+        value = value / 100 if text.endswith("%") else value
+        is_share = text.endswith("%") or value < 1
+        if not value > 0 or (is_share and value > 1) or not (is_share or value.is_integer()):
+            raise InputError(
+                f"{written!r} is no amount of texts. Write a share (5% or 0.05) or a number (200)."
+            )
+        return cls(value, is_share)
+
+    def of(self, texts: int) -> int:
+        """How many of ``texts`` that is, at least one and at most all."""
+        wanted = round(self.value * texts) if self.is_share else int(self.value)
+        return max(1, min(texts, wanted))
+
+
+@dataclass(frozen=True, slots=True)
+class Costs:
+    """What labelling costs. Assumptions, not measurements: set them to your own.
+
+    A human takes ``seconds_per_text`` and ``seconds_per_token`` and earns ``usd_per_hour``; an LLM
+    answer costs ``llm_usd_per_text``.
+    """
+
+    seconds_per_text: float = 10.0
+    seconds_per_token: float = 1.0
+    usd_per_hour: float = 10.0
+    llm_usd_per_text: float = 0.0034
+
+    def seconds(self, tokens: int) -> float:
+        """What a text of so many tokens takes a human."""
+        return self.seconds_per_text + self.seconds_per_token * tokens
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """An experiment. ``annotator`` describes the LLM (or its stand-in) by language.
+
+    ``human_share``: of the queried texts, in the routes that share them. ``paid_by``: ``sentence``
+    or ``token``, which decides what the default strategy is.
+    """
+
+    languages: tuple[str, ...]
+    strategies: tuple[str, ...]
+    routes: tuple[Route, ...]
+    seeds: int
+    rounds: int
+    first: Amount
+    step: Amount
+    first_texts: FirstTexts
+    tagger: TaggerSettings
+    human_share: float
+    paid_by: str
+    costs: Costs
+    annotator: Mapping[str, Any] | None = None
+
+    def resolved(self, strategy: str) -> str:
+        """The strategy behind a name: ``default`` depends on what is paid for."""
+        return DEFAULT_BY_COST_UNIT[self.paid_by] if strategy == DEFAULT else strategy
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One run. ``strategy`` is a resolved name, or ``full-data`` for the whole pool at once."""
+
+    language: str
+    strategy: str
+    route: Route
+    seed: int
+
+    @property
+    def is_full(self) -> bool:
+        """Whether it trains once, on everything."""
+        return self.strategy == FULL
+
+
+def check_strategies(names: Iterable[str]) -> None:
+    """Raise :class:`~backend.errors.InputError` for a strategy that there is not."""
+    for name in names:
+        if name not in STRATEGIES and name != DEFAULT:
+            raise InputError(
+                f"There is no strategy {name!r}. There are: {DEFAULT}, {', '.join(STRATEGIES)}."
+            )
+
+
+def cells_of(plan: Plan) -> list[Cell]:
+    """Every run that a plan needs, baselines included, each once.
+
+    Random queries by humans and the whole pool at once stand beside every experiment. A tagger
+    without randomness is trained on the whole pool once.
+    """
+    cells = []
+    full_seeds = 1 if plan.tagger.kind == "crf" else plan.seeds
+    for language in plan.languages:
+        cells += [Cell(language, FULL, Route.ALL_HUMAN, seed) for seed in range(full_seeds)]
+        for seed in range(plan.seeds):
+            cells.append(Cell(language, RANDOM, Route.ALL_HUMAN, seed))
+            for strategy in plan.strategies:
+                name = plan.resolved(strategy)
+                cells += [Cell(language, name, route, seed) for route in plan.routes]
+    return list(dict.fromkeys(cells))
+
+
+def configuration(plan: Plan, cell: Cell, corpus_digest: str) -> dict[str, Any]:
+    """Everything that a cell's result depends on, as JSON."""
+    found: dict[str, Any] = {
+        "version": VERSION,
+        "corpus": corpus_digest,
+        "language": cell.language,
+        "strategy": cell.strategy,
+        "route": cell.route.value,
+        "seed": cell.seed,
+        "tagger": plan.tagger.model_dump(mode="json"),
+        "costs": asdict(plan.costs),
+    }
+    if not cell.is_full:
+        found |= {
+            "rounds": plan.rounds,
+            "first": asdict(plan.first),
+            "step": asdict(plan.step),
+            "first_texts": plan.first_texts.value,
+        }
+    if cell.route not in {Route.ALL_HUMAN, Route.LLM_ONLY}:
+        found["human_share"] = plan.human_share
+    if cell.route not in WITHOUT_LLM:
+        found["annotator"] = (plan.annotator or {})[cell.language]
+    return found
+
+
+def digest_of(configured: Mapping[str, Any]) -> str:
+    """The name of a configuration: 16 hexadecimal digits."""
+    content = json.dumps(configured, sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(content.encode()).hexdigest()[:16]
+
+
+def units_of(cells: Sequence[Cell]) -> list[list[Cell]]:
+    """Cells that share work, those of one language and seed, in the order to start them in.
+
+    They share the first texts and the tagger of them. Long ones, the whole pool, go first.
+    """
+    groups: dict[tuple[bool, str, int], list[Cell]] = {}
+    for cell in cells:
+        groups.setdefault((not cell.is_full, cell.language, cell.seed), []).append(cell)
+    return [groups[key] for key in sorted(groups, key=lambda key: key[0])]

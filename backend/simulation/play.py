@@ -1,0 +1,178 @@
+"""The loop over a corpus: query, label, train, measure; with the parts that the live loop has.
+
+Humans are the gold labels. What is queried comes from :data:`STRATEGIES`, as in
+:func:`backend.loop.suggest`: the texts of the lowest confidence, the first of equals. Four routes
+say who labels what is queried:
+
+``all-human``   humans label everything
+``human-only``  humans label the given share, those queried first; the rest waits
+``llm-only``    an LLM labels everything, the first texts too
+``default``     an LLM labels everything; humans label the first texts, and the given share where
+                the LLM's labels are least likely; how many LLM labels are learnt from is decided
+                on the human ones
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from backend.active_learning.strategies import STRATEGIES
+from backend.domain import Example, SpanScores
+from backend.protocols import Pool
+from backend.simulation.plan import RANDOM, Cell, Route
+from backend.simulation.stage import QUERY, Positions, Stage, Trained, lowest
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """One round: what is labelled by then, by whom, what it cost, and the scores on the test set.
+
+    Counts are of texts and tokens since the beginning; ``texts`` and ``tokens`` that anybody was
+    asked about, each once. ``llm_texts``: that an LLM was asked about,
+    ``unanswered`` of them in vain. ``queried``: places in the pool of the texts of this round, in
+    the order they were asked for. ``mix``: what was made of the LLM's labels, where that is chosen.
+    """
+
+    round: int
+    texts: int
+    tokens: int
+    human_texts: int
+    human_tokens: int
+    llm_texts: int
+    llm_tokens: int
+    unanswered: int
+    usd: float
+    scores: SpanScores
+    queried: tuple[int, ...] = ()
+    mix: str = ""
+
+
+def play(stage: Stage, cell: Cell) -> Iterator[Played]:
+    """Play a cell round by round; the first texts are round 0, the whole pool is one round."""
+    if cell.is_full:
+        everything = dict(enumerate(stage.corpus.train))
+        trained = stage.train(stage.corpus.train, 0)
+        yield Run(stage, cell, human=everything).played(0, trained, ())
+        return
+    run = Run(stage, cell)
+    trained = run.begin()
+    yield run.played(0, trained, stage.first)
+    step = stage.plan.step.of(len(stage.corpus.train))
+    for number in range(1, stage.plan.rounds + 1):
+        if not run.pool():
+            return
+        queried = run.query(trained, number)[:step]
+        trained = run.learn(queried, number)
+        yield run.played(number, trained, queried)
+
+
+class Run:
+    """A cell under way: who labelled what so far."""
+
+    def __init__(
+        self, stage: Stage, cell: Cell, human: Mapping[int, Example] | None = None
+    ) -> None:
+        self.stage = stage
+        self.cell = cell
+        self.human = dict(human or {})
+        self.llm: dict[int, Example] = {}
+        self.unanswered: set[int] = set()
+        self._mix = ""
+
+    def begin(self) -> Trained:
+        """Have the first texts labelled and train on them."""
+        by_llm = self.cell.route is Route.LLM_ONLY
+        if self.cell.route in {Route.LLM_ONLY, Route.DEFAULT}:
+            self._ask_llm(self.stage.first)
+        if not by_llm:
+            self._ask_humans(self.stage.first)
+        labels = self.llm if by_llm else self.human
+        return self.stage.first_tagger(list(labels.values()), by_llm=by_llm)
+
+    def pool(self) -> Positions:
+        """Places of the texts that nobody was asked about, in order."""
+        asked = self._asked()
+        return [place for place in range(len(self.stage.corpus.train)) if place not in asked]
+
+    def _asked(self) -> set[int]:
+        return self.human.keys() | self.llm.keys() | self.unanswered
+
+    def query(self, trained: Trained, number: int) -> Positions:
+        """The pool, least certain text first; in random order while there is no tagger."""
+        pool, stage = self.pool(), self.stage
+        rng = stage.rng(QUERY, number)
+        if trained.tagger is None or self.cell.strategy == RANDOM:
+            return [pool[place] for place in rng.permutation(len(pool))]
+        labelled = [*self.human, *(place for place in self.llm if place not in self.human)]
+        seconds = [stage.plan.costs.seconds(int(stage.tokens[place])) for place in pool]
+        shown = Pool(
+            texts=[example.text for example in stage.examples(pool)],
+            taggings=trained.taggings(stage.corpus, pool),
+            labelled=[example.text for example in stage.examples(labelled)],
+            seconds=np.array(seconds),
+        )
+        confidence = STRATEGIES[self.cell.strategy](shown, rng)
+        return [pool[place] for place in lowest(confidence)]
+
+    def learn(self, queried: Positions, number: int) -> Trained:
+        """Have the queried texts labelled by whom the route says, and train on the labels."""
+        return _ROUTES[self.cell.route](self, queried, number)
+
+    def played(self, number: int, trained: Trained, queried: Sequence[int]) -> Played:
+        """What the round came to."""
+        costs, tokens = self.stage.plan.costs, self.stage.tokens
+        human, llm = list(self.human), [*self.llm, *sorted(self.unanswered)]
+        seconds = sum(costs.seconds(int(count)) for count in tokens[human])
+        asked = list(self._asked())
+        return Played(
+            round=number,
+            texts=len(asked),
+            tokens=int(tokens[asked].sum()),
+            human_texts=len(human),
+            human_tokens=int(tokens[human].sum()),
+            llm_texts=len(llm),
+            llm_tokens=int(tokens[llm].sum()),
+            unanswered=len(self.unanswered),
+            usd=round(seconds / 3600 * costs.usd_per_hour + len(llm) * costs.llm_usd_per_text, 6),
+            scores=trained.scores,
+            queried=tuple(queried),
+            mix=self._mix,
+        )
+
+    def all_human(self, queried: Positions, number: int) -> Trained:
+        """Humans label everything."""
+        self._ask_humans(queried)
+        return self.stage.train(list(self.human.values()), number)
+
+    def human_only(self, queried: Positions, number: int) -> Trained:
+        """Humans label as many as in the shared route, those queried first."""
+        self._ask_humans(queried[: self._human_part(queried)])
+        return self.stage.train(list(self.human.values()), number)
+
+    def llm_only(self, queried: Positions, number: int) -> Trained:
+        """The LLM labels everything."""
+        self._ask_llm(queried)
+        return self.stage.train(list(self.llm.values()), number)
+
+    def _human_part(self, queried: Positions) -> int:
+        return max(1, round(self.stage.plan.human_share * len(queried)))
+
+    def _ask_humans(self, places: Positions) -> None:
+        self.human.update(zip(places, self.stage.examples(places), strict=True))
+
+    def _ask_llm(self, places: Positions) -> None:
+        for place, example in self.stage.answers(places).items():
+            if example is None:
+                self.unanswered.add(place)
+            else:
+                self.llm[place] = example
+
+
+_ROUTES: Mapping[Route, Callable[[Run, Positions, int], Trained]] = {
+    Route.ALL_HUMAN: Run.all_human,
+    Route.HUMAN_ONLY: Run.human_only,
+    Route.LLM_ONLY: Run.llm_only,
+}
