@@ -33,7 +33,6 @@ from backend.simulation.plan import (
     FirstTexts,
     Plan,
     Route,
-    check_strategies,
 )
 from backend.simulation.report import Findings
 from backend.simulation.running import Experiment, corpus_at, run
@@ -89,7 +88,7 @@ def simulate(  # noqa: PLR0913, PLR0917 - one parameter per option
         float, typer.Option(help="Humans' share of each round where it is shared.", min=0, max=1)
     ] = 0.1,
     paid_by: Annotated[
-        str, typer.Option(help="What a label is paid for: sentence or token.")
+        str, typer.Option(help="What a label is paid for: sentence, token or minute.")
     ] = "sentence",
     seconds_per_text: Annotated[float, typer.Option(help="A human's time.", min=0)] = 10.0,
     seconds_per_token: Annotated[float, typer.Option(help="A human's time.", min=0)] = 1.0,
@@ -110,7 +109,6 @@ def simulate(  # noqa: PLR0913, PLR0917 - one parameter per option
         check_languages(folder, chosen)
         if not chosen:
             raise InputError(f"There is no language in {folder}; see --help for --data.")
-        check_strategies(_names(strategies))
         source = _source(llm, recordings, chosen)
         kind = {} if tagger is None else {"kind": _one_of(tagger, ("crf", "transformer"), "tagger")}
         plan = Plan(
@@ -124,10 +122,12 @@ def simulate(  # noqa: PLR0913, PLR0917 - one parameter per option
             first_texts=first_texts,
             tagger=settings.tagger.model_copy(update=kind),
             human_share=human_share,
-            paid_by=_one_of(paid_by, ("sentence", "token"), "paid-by"),
+            paid_by=paid_by,
             costs=Costs(seconds_per_text, seconds_per_token, usd_per_hour, llm_usd_per_text),
             annotator=None if source is None else {one: source.described(one) for one in chosen},
         )
+        for strategy in plan.strategies:
+            plan.resolved(strategy)
         findings = _run(Experiment(plan, folder, source, out), processes or cores())
         write_findings(findings, out)
         console.print(terminal_table(findings.summary()))

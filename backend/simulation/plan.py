@@ -10,11 +10,11 @@ from __future__ import annotations
 import enum
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from backend.active_learning.strategies import DEFAULT_BY_COST_UNIT, STRATEGIES
+from backend.active_learning.strategies import resolve
 from backend.errors import InputError
 from backend.settings import TaggerSettings
 
@@ -94,8 +94,8 @@ class Costs:
 class Plan:
     """An experiment. ``annotator`` describes the LLM (or its stand-in) by language.
 
-    ``human_share``: of the queried texts, in the routes that share them. ``paid_by``: ``sentence``
-    or ``token``, which decides what the default strategy is.
+    ``human_share``: of the queried texts, in the routes that share them. ``paid_by``:
+    ``sentence``, ``token`` or ``minute``, which decides what the default strategy is.
     """
 
     languages: tuple[str, ...]
@@ -114,7 +114,7 @@ class Plan:
 
     def resolved(self, strategy: str) -> str:
         """The strategy behind a name: ``default`` depends on what is paid for."""
-        return DEFAULT_BY_COST_UNIT[self.paid_by] if strategy == DEFAULT else strategy
+        return resolve(strategy, self.paid_by)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,15 +130,6 @@ class Cell:
     def is_full(self) -> bool:
         """Whether it trains once, on everything."""
         return self.strategy == FULL
-
-
-def check_strategies(names: Iterable[str]) -> None:
-    """Raise :class:`~backend.errors.InputError` for a strategy that there is not."""
-    for name in names:
-        if name not in STRATEGIES and name != DEFAULT:
-            raise InputError(
-                f"There is no strategy {name!r}. There are: {DEFAULT}, {', '.join(STRATEGIES)}."
-            )
 
 
 def cells_of(plan: Plan) -> list[Cell]:

@@ -19,11 +19,26 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from backend.active_learning.strategies import STRATEGIES
-from backend.domain import Example, SpanScores
-from backend.protocols import Pool
+from backend.active_learning.committee import committee_of
+from backend.active_learning.label_loss import choose_for_humans
+from backend.active_learning.mixing import learn_from_both
+from backend.active_learning.strategies import COMMITTEE, STRATEGIES
+from backend.active_learning.trainer import Trainer
+from backend.domain import Example, Span, SpanScores
+from backend.protocols import Pool, Tagger
 from backend.simulation.plan import RANDOM, Cell, Route
-from backend.simulation.stage import QUERY, Positions, Stage, Trained, lowest
+from backend.simulation.stage import (
+    COMMITTEES,
+    MIX,
+    QUERY,
+    ROUTE,
+    Positions,
+    Stage,
+    Trained,
+    lowest,
+)
+
+LLM_DISAGREEMENT = "llm-disagreement"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +95,7 @@ class Run:
         self.human = dict(human or {})
         self.llm: dict[int, Example] = {}
         self.unanswered: set[int] = set()
+        self._asked_llm: set[int] = set()
         self._mix = ""
 
     def begin(self) -> Trained:
@@ -108,14 +124,34 @@ class Run:
             return [pool[place] for place in rng.permutation(len(pool))]
         labelled = [*self.human, *(place for place in self.llm if place not in self.human)]
         seconds = [stage.plan.costs.seconds(int(stage.tokens[place])) for place in pool]
+        texts = [example.text for example in stage.examples(pool)]
         shown = Pool(
-            texts=[example.text for example in stage.examples(pool)],
+            texts=texts,
             taggings=trained.taggings(stage.corpus, pool),
             labelled=[example.text for example in stage.examples(labelled)],
+            committee=[tagger.tag(texts) for tagger in self._committee(number)],
+            suggested=self._suggested(pool),
             seconds=np.array(seconds),
         )
         confidence = STRATEGIES[self.cell.strategy](shown, rng)
         return [pool[place] for place in lowest(confidence)]
+
+    def _committee(self, number: int) -> list[Tagger]:
+        if self.cell.strategy not in COMMITTEE:
+            return []
+        stage = self.stage
+        labels = list((self.llm | self.human).values())
+        return committee_of(
+            stage.family, labels, stage.corpus.scheme, stage.rng(COMMITTEES, number)
+        )
+
+    def _suggested(self, pool: Positions) -> list[tuple[Span, ...] | None]:
+        """What the LLM says of the whole pool, if that is what is asked by; it is paid for."""
+        if self.cell.strategy != LLM_DISAGREEMENT or self.stage.make_annotator is None:
+            return []
+        self._asked_llm.update(pool)
+        answers = self.stage.answers(pool).values()
+        return [None if answer is None else answer.spans for answer in answers]
 
     def learn(self, queried: Positions, number: int) -> Trained:
         """Have the queried texts labelled by whom the route says, and train on the labels."""
@@ -124,7 +160,7 @@ class Run:
     def played(self, number: int, trained: Trained, queried: Sequence[int]) -> Played:
         """What the round came to."""
         costs, tokens = self.stage.plan.costs, self.stage.tokens
-        human, llm = list(self.human), [*self.llm, *sorted(self.unanswered)]
+        human, llm = list(self.human), sorted(self._asked_llm)
         seconds = sum(costs.seconds(int(count)) for count in tokens[human])
         asked = list(self._asked())
         return Played(
@@ -157,6 +193,33 @@ class Run:
         self._ask_llm(queried)
         return self.stage.train(list(self.llm.values()), number)
 
+    def shared(self, queried: Positions, number: int) -> Trained:
+        """The LLM labels everything; humans label where its labels are least likely.
+
+        Humans choose among all that only the LLM has labelled so far, not just this round's.
+        """
+        stage = self.stage
+        self._ask_llm(queried)
+        candidates = [place for place in self.llm if place not in self.human]
+        chosen = choose_for_humans(
+            list(self.human.values()),
+            [self.llm[place] for place in candidates],
+            self._human_part(queried),
+            self._trainer(ROUTE, number),
+        )
+        self._ask_humans([candidates[place] for place in chosen])
+        human, llm = list(self.human.values()), list(self.llm.values())
+        if not any(example.spans for example in (*human, *llm)):
+            return stage.measured(None)
+        mixture = learn_from_both(human, llm, self._trainer(MIX, number))
+        self._mix = mixture.mix.value
+        return stage.measured(mixture.tagger)
+
+    def _trainer(self, purpose: int, number: int) -> Trainer:
+        stage = self.stage
+        rng = stage.rng(purpose, number)
+        return Trainer(stage.family, stage.corpus.scheme, rng, stage.progress)
+
     def _human_part(self, queried: Positions) -> int:
         return max(1, round(self.stage.plan.human_share * len(queried)))
 
@@ -164,6 +227,7 @@ class Run:
         self.human.update(zip(places, self.stage.examples(places), strict=True))
 
     def _ask_llm(self, places: Positions) -> None:
+        self._asked_llm.update(places)
         for place, example in self.stage.answers(places).items():
             if example is None:
                 self.unanswered.add(place)
@@ -175,4 +239,5 @@ _ROUTES: Mapping[Route, Callable[[Run, Positions, int], Trained]] = {
     Route.ALL_HUMAN: Run.all_human,
     Route.HUMAN_ONLY: Run.human_only,
     Route.LLM_ONLY: Run.llm_only,
+    Route.DEFAULT: Run.shared,
 }

@@ -20,7 +20,7 @@ from backend.text.tokens import tokenise
 Positions = list[int]
 """Places of texts in the pool."""
 
-FIRST, QUERY, TRAIN, ROUTE = range(4)
+FIRST, QUERY, TRAIN, ROUTE, MIX, COMMITTEES = range(6)
 """What random numbers are for, so that one use does not shift another."""
 
 

@@ -168,7 +168,10 @@ class TestInterruption:
     ("arguments", "message"),
     [
         (["--languages", "xyz"], "There is no xyz in"),
-        (["--strategies", "clever"], "There is no strategy 'clever'. There are: default, random"),
+        (
+            ["--strategies", "clever"],
+            "There is no query strategy 'clever'. Choose one of: default, random",
+        ),
         (["--first", "0"], "'0' is no amount of texts"),
         (["--step", "many"], "'many' is no amount of texts"),
         (["--llm", "gpt"], "--llm 'gpt' is nobody"),
@@ -177,7 +180,7 @@ class TestInterruption:
         (["--routes", "default"], "The routes default need an LLM"),
         (["--routes", "own"], "--routes is all-human or human-only or llm-only or default"),
         (["--tagger", "hmm"], "--tagger is crf or transformer, not 'hmm'"),
-        (["--paid-by", "word"], "--paid-by is sentence or token"),
+        (["--paid-by", "word"], "There is no cost unit 'word'. Choose one of: sentence, token"),
     ],
 )
 def test_what_cannot_work_is_said_in_a_sentence(data, tmp_path, arguments, message):
