@@ -63,6 +63,18 @@ class SourceKind(enum.StrEnum):
     NONE = "none"
 
 
+class Route(enum.StrEnum):
+    """Who labels a task: the LLM alone, a human, or a human who does not see what the LLM says.
+
+    ``LATER``: it needs a human, but the budget for human labels ends before it.
+    """
+
+    LLM = "llm"
+    HUMAN = "human"
+    AUDIT = "audit"
+    LATER = "later"
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
     """Provenance of a suggestion: the model, and for an LLM the version of its prompt."""
@@ -225,7 +237,9 @@ class RoundReport:
     ``llm_labels``: how many of the LLM's labels of other tasks the new tagger learnt from as well,
     ``mixture``: in which way and why; ``left_out``: impossible spans that the tool holds (see
     ``text.spans.valid_spans``);
-    ``llm_problem``: why the LLM could not be asked on. The
+    ``llm_problem``: why the LLM could not be asked on; ``agreement``: kappa between the new tagger
+    and the one that served before, on texts with and without labels; ``calibration``: what became
+    of the new tagger's confidences; ``advice``: whether to label on. The
     scores are strict span scores on the held-out tasks: of the new tagger, of the tagger that
     served before, of the LLM (on the ``llm_tasks`` of them that it answered) and of what is shown
     from now on, by the rule that ``preferred`` is the source where both have an answer. ``None``
@@ -253,6 +267,9 @@ class RoundReport:
     pushed: int = 0
     reordered: int = 0
     spent_usd: str = "0"
+    agreement: float | None = None
+    calibration: str = ""
+    advice: str = ""
 
 
 class JobKind(enum.StrEnum):

@@ -19,14 +19,18 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 import numpy as np
 
-from backend.active_learning.cold_start import cold_start_confidence
+from backend.active_learning.calibrated_tagger import bare, calibrated
+from backend.active_learning.cold_start import by_llm_confidence, cold_start_confidence
+from backend.active_learning.committee import committee_of
 from backend.active_learning.mixing import Mix, learn_from_both
-from backend.active_learning.strategies import STRATEGIES
+from backend.active_learning.query import Query
+from backend.active_learning.stopping import Limits, advise, agreement_on, stop_set
+from backend.active_learning.strategies import BAGGED, resolve
 from backend.active_learning.trainer import Trainer
 from backend.domain import (
     NO_SOURCE,
@@ -44,7 +48,6 @@ from backend.protocols import (
     Annotator,
     Explained,
     Models,
-    Pool,
     Progress,
     RoundRecords,
     SuggestionRecords,
@@ -61,12 +64,8 @@ from backend.quality.evaluation import (
     tagger_scores,
 )
 from backend.quality.holdout import is_held_out, split
-from backend.settings import LearningSettings, SuggestionSettings
+from backend.settings import LearningSettings, StoppingSettings, SuggestionSettings
 from backend.text.spans import valid_spans
-
-WINDOW = 512
-"""Texts tagged at a time, so that memory stays flat however large the pool is."""
-
 
 NOT_ASKED = frozenset({Outcome.UNREACHABLE, Outcome.OVER_BUDGET})
 """Outcomes that a person can do something about: provider, key, budget."""
@@ -87,6 +86,7 @@ class Workspace:
     learning: LearningSettings
     showing: SuggestionSettings
     audit_share: float = 0.0
+    stopping: StoppingSettings = field(default_factory=StoppingSettings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +129,7 @@ def play_round(work: Workspace, progress: Progress = silent) -> RoundReport:
     report = learn(work, progress)
     push = suggest(work, progress, report.preferred)
     reprioritise(work, push)
-    report = _completed(work, report, annotated, push)
+    report = _advised(work, _completed(work, report, annotated, push))
     work.rounds.keep(report)
     return report
 
@@ -230,9 +230,12 @@ def suggest(
 ) -> Push:
     """Put the best suggestion for every unlabelled task into the tool, under one version."""
     pool = work.tasks.pool()
-    tagged = list(tag(work, pool, work.models.serving(), progress))
+    serving = work.models.serving()
+    tagged = list(tag(work, pool, serving, progress, query(work) if serving else None))
     work.suggestions.keep(tagged)
     composed = _compose(work, pool, tagged, preferred)
+    if serving is None and work.showing.cold_start == "clusters":
+        composed = _in_present_order(composed)
     version = work.suggestions.version_for(composed)
     stored = work.tool.suggest(composed, version, progress)
     work.suggestions.mark_pushed(composed, version)
@@ -278,22 +281,40 @@ def tag(
     tasks: Sequence[Task],
     serving: tuple[int, Tagger] | None,
     progress: Progress = silent,
+    asking: Query | None = None,
 ) -> Iterable[Suggestion]:
-    """What the serving tagger makes of the tasks; nothing while none serves."""
+    """What the serving tagger makes of the tasks; nothing while none serves.
+
+    Without ``asking``, the tasks are judged by themselves and not as the pool they come from.
+    """
     if serving is None:
         return
     number, tagger = serving
     source = Source(SourceKind.TAGGER, f"{tagger.kind}-{number}")
-    strategy = STRATEGIES[work.showing.strategy]
+    asking = asking or Query(_strategy(work)).alone()
     generator = np.random.default_rng([work.learning.seed, number])
-    for start in range(0, len(tasks), WINDOW):
-        window = tasks[start : start + WINDOW]
-        texts = [task.text for task in window]
-        pool = Pool(texts, tagger.tag(texts))
-        scores = strategy(pool, generator)
-        for task, tagging, confidence in zip(window, pool.taggings, scores, strict=True):
-            yield Suggestion(task.id, tagging.spans, float(confidence), source)
-        progress(min(start + WINDOW, len(tasks)), len(tasks), "scoring the pool")
+    in_fixed_order = sorted(tasks, key=lambda task: task.id)
+    for task, tagging, confidence in asking.scored(tagger, in_fixed_order, generator, progress):
+        yield Suggestion(task.id, tagging.spans, confidence, source)
+
+
+def query(work: Workspace) -> Query:
+    """The configured strategy, with what it may know of the project; trains its committee."""
+    examples = split(trusted_examples(work)[0], work.learning.held_out_share)[0]
+    name = _strategy(work)
+    generator = np.random.default_rng([work.learning.seed, len(examples)])
+    return Query(
+        name,
+        labelled=work.tasks.labelled(),
+        suggested=work.suggestions.by_source(SourceKind.LLM),
+        members=committee_of(work.family, examples, work.scheme, generator)
+        if name in BAGGED
+        else (),
+    )
+
+
+def _strategy(work: Workspace) -> str:
+    return resolve(work.showing.strategy, work.showing.cost_unit)
 
 
 def compose(
@@ -308,18 +329,23 @@ def compose(
     Confidence comes from the tagger where there is one, because it is comparable over all tasks;
     before, from the LLM. Tasks that nobody has an answer for follow behind, in queue order.
     """
-    known = [suggestion.confidence for suggestion in from_llm.values()]
-    behind = max(known, default=0.0)
+    answers = [from_llm.get(task.id) for task in tasks]
+    sure = by_llm_confidence(np.array([item.confidence if item else np.nan for item in answers]))
     composed = []
-    for position, task in enumerate(tasks):
-        llm, tagged = from_llm.get(task.id), from_tagger.get(task.id)
+    for task, llm, confidence in zip(tasks, answers, sure.tolist(), strict=True):
+        tagged = from_tagger.get(task.id)
         shown = (llm or tagged) if preferred is SourceKind.LLM else (tagged or llm)
-        if shown is None:
-            confidence = behind + (1 - behind) * position / len(tasks)
-            composed.append(Suggestion(task.id, (), confidence, NO_SOURCE))
-        else:
-            composed.append(replace(shown, confidence=(tagged or shown).confidence))
+        shown = shown or Suggestion(task.id, (), confidence, NO_SOURCE)
+        composed.append(replace(shown, confidence=tagged.confidence if tagged else confidence))
     return composed
+
+
+def _in_present_order(suggestions: Sequence[Suggestion]) -> list[Suggestion]:
+    places = np.arange(len(suggestions)) / max(1, len(suggestions))
+    return [
+        replace(item, confidence=place)
+        for item, place in zip(suggestions, places.tolist(), strict=True)
+    ]
 
 
 def preferred_source(work: Workspace) -> SourceKind:
@@ -358,7 +384,7 @@ def learn(work: Workspace, progress: Progress = silent) -> RoundReport:
 
     generator = np.random.default_rng([work.learning.seed, number])
     serving = work.models.serving()
-    start = serving[1] if serving else None
+    start = bare(serving[1]) if serving else None
     mixture = learn_from_both(
         training,
         llm_examples(work),
@@ -366,12 +392,16 @@ def learn(work: Workspace, progress: Progress = silent) -> RoundReport:
         None if work.learning.llm_labels == "auto" else Mix(work.learning.llm_labels),
     )
     candidate = mixture.tagger
+    history: Mapping[str, object] = {}
+    remark = ""
+    if isinstance(candidate, Explained):
+        history, remark = candidate.history, f"; {candidate.remark}"
+    calibration = None
+    if work.learning.calibrate:
+        candidate, calibration = calibrated(candidate, held_out, work.scheme, generator)
     new = tagger_scores(candidate, held_out)
     previous = tagger_scores(serving[1], held_out) if serving else None
     promoted, reason = is_promoted(new, previous, work.learning.promotion_tolerance)
-    history: Mapping[str, object] = {}
-    if isinstance(candidate, Explained):
-        history, reason = candidate.history, f"{reason}; {candidate.remark}"
     model = work.models.publish(
         candidate,
         {
@@ -381,6 +411,7 @@ def learn(work: Workspace, progress: Progress = silent) -> RoundReport:
             "held_out_texts": len(held_out),
             "held_out_f1": new.f1 if new else None,
             "labels": list(work.scheme.labels),
+            "calibration": calibration.to_json() if calibration else None,
         },
     )
     if promoted:
@@ -394,7 +425,9 @@ def learn(work: Workspace, progress: Progress = silent) -> RoundReport:
         previous=previous,
         model=model,
         promoted=promoted,
-        reason=reason,
+        reason=f"{reason}{remark}",
+        agreement=_agreement(work, serving[1], candidate) if serving else None,
+        calibration=str(calibration or ""),
     )
 
 
@@ -409,6 +442,23 @@ def llm_examples(work: Workspace) -> list[Example]:
             spans, _ = valid_spans(text, answer.spans, work.scheme)
             examples.append(Example(task_id, text, tuple(spans)))
     return examples
+
+
+def _agreement(work: Workspace, before: Tagger, after: Tagger) -> float | None:
+    """Kappa between two taggers on a fixed sample of the project's texts."""
+    labelled = (task for task, _ in work.tasks.labelled())
+    texts = stop_set(task.text for task in (*work.tasks.pool(), *labelled))
+    found = ([tagging.spans for tagging in tagger.tag(texts)] for tagger in (before, after))
+    return agreement_on(texts, *found)
+
+
+def _advised(work: Workspace, report: RoundReport) -> RoundReport:
+    """With what the stopping rules say after this round; they stop nothing."""
+    earlier = [each for each in work.rounds.all() if 0 < each.number < report.number]
+    minutes = sum(note.lead_time or 0.0 for _, note in work.tasks.labelled()) / 60
+    generator = np.random.default_rng([work.learning.seed, report.number])
+    limits = Limits(**work.stopping.model_dump())
+    return replace(report, advice=str(advise([*earlier, report], limits, minutes, generator)))
 
 
 def _too_little(training: Sequence[Example], at_least: int) -> str:

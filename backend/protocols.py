@@ -113,6 +113,16 @@ class Explained(Protocol):
         """One line for the report of the round."""
 
 
+@runtime_checkable
+class SamplingTagger(Protocol):
+    """A tagger with dropout, which can answer as many different networks would."""
+
+    def sample(
+        self, texts: Sequence[str], passes: int, rng: np.random.Generator
+    ) -> list[list[Tagging]]:
+        """For each pass with dropout left on, one tagging per text (Gal & Ghahramani, 2016)."""
+
+
 class TaggerFamily(Protocol):
     """A way of making taggers: it trains and loads them."""
 

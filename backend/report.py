@@ -19,8 +19,10 @@ def percent(scores: SpanScores | None) -> str:
 
 
 def rounds_table(rounds: Sequence[RoundReport]) -> Table:
-    """What each round did and measured."""
+    """What each round did and measured, and what follows from the last one."""
     table = Table(
+        caption=Text("\n".join(remarks(rounds[-1])) if rounds else ""),
+        caption_justify="left",
         title="Rounds (strict span F1 in % on the held-out labels)",
         box=SIMPLE,
         padding=(0, 1, 0, 0),
@@ -44,6 +46,12 @@ def rounds_table(rounds: Sequence[RoundReport]) -> Table:
             f"{float(report.spent_usd):.4f}",
         )
     return table
+
+
+def remarks(report: RoundReport) -> list[str]:
+    """What a round says in words: advice on labelling on, agreement and calibration."""
+    calibration = f"Confidences: {report.calibration}." if report.calibration else ""
+    return [line for line in (report.advice, calibration) if line]
 
 
 def status_view(status: ProjectStatus) -> RenderableType:

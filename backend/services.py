@@ -128,6 +128,7 @@ class Services:
             learning=self.settings.learning,
             showing=self.settings.suggestions,
             audit_share=self.settings.audit.share,
+            stopping=self.settings.stopping,
         )
 
     def _opened(self, project: Project) -> tuple[LabelScheme, AnnotationTool]:
@@ -150,8 +151,20 @@ class Services:
 
     def check(self) -> None:
         """Refuse to start with settings that no call could work with; nothing is asked yet."""
-        self._build_annotator(None)
+        annotator = self._build_annotator(None)
         build_family(self.settings.tagger)
+        strategy = self.settings.suggestions.strategy
+        if strategy == "bald" and self.settings.tagger.kind != "transformer":
+            raise ConfigurationError(
+                f"The strategy bald needs dropout, and a {self.settings.tagger.kind} has none. Set "
+                f"suggestions.strategy to committee-kl, the same measure over a committee, or "
+                f"tagger.kind to transformer."
+            )
+        if strategy == "llm-disagreement" and annotator is None:
+            raise ConfigurationError(
+                "The strategy llm-disagreement needs an LLM to compare the tagger with. Set one up "
+                "(llm.provider and its key), or choose another suggestions.strategy."
+            )
 
     def _annotator(self, project_id: int) -> Annotator | None:
         """The LLM for a project; one object per process, which keeps its connections."""

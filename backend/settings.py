@@ -153,14 +153,36 @@ class LearningSettings(Section):
     held_out_share: float = Field(0.2, gt=0, lt=1)
     promotion_tolerance: float = Field(0.0, ge=0, le=1)
     llm_labels: Literal["auto", "none", "corrected", "as-given"] = "auto"
+    calibrate: bool = True
     seed: int = 0
+
+
+StrategyName = Literal[
+    "default", "random", "longest", "margin", "least-confidence", "sequence-probability",
+    "mnlp", "mean-entropy", "max-entropy", "total-entropy", "top-entropy", "vote-entropy",
+    "committee-kl", "bald", "llm-disagreement", "per-minute", "k-center", "clusters",
+    "margin-diverse", "entropy-diverse", "margin-clusters", "knapsack",
+]  # fmt: skip
+"""The query strategies; a test holds them equal to those that there are."""
 
 
 class SuggestionSettings(Section):
     """Which suggestion an annotator sees, and which task comes first."""
 
     where_both: Literal["best", "llm", "tagger"] = "best"
-    strategy: Literal["random", "longest", "margin", "mean-entropy", "least-confidence"] = "margin"
+    strategy: StrategyName = "default"
+    cost_unit: Literal["sentence", "token", "minute"] = "sentence"
+    cold_start: Literal["llm-confidence", "clusters"] = "llm-confidence"
+
+
+class StoppingSettings(Section):
+    """When the rounds' report advises to stop labelling; nothing ever stops by itself."""
+
+    labels: int | None = Field(None, ge=1)
+    minutes: float | None = Field(None, gt=0)
+    usd: float | None = Field(None, ge=0)
+    agreement: float = Field(0.99, ge=0, le=1)
+    gain: float = Field(0.005, ge=0, le=1)
 
 
 class AuditSettings(Section):
@@ -227,6 +249,7 @@ class Settings(BaseSettings):
     tagger: TaggerSettings = TaggerSettings()
     learning: LearningSettings = LearningSettings()
     suggestions: SuggestionSettings = SuggestionSettings()
+    stopping: StoppingSettings = StoppingSettings()
     audit: AuditSettings = AuditSettings()
 
     @model_validator(mode="after")

@@ -24,7 +24,13 @@ from backend.domain import Example, LabelScheme
 from backend.protocols import Tagging
 from backend.samples import LABELS, sample_texts
 from backend.tagger.crf import CrfFamily, CrfTagger
-from backend.tagger.crf_features import sentence_features, shape, split_inner_capital, words_of
+from backend.tagger.crf_features import (
+    sentence_features,
+    shape,
+    signs,
+    split_inner_capital,
+    words_of,
+)
 from backend.tagger.training_set import tagged_texts
 from backend.text.bio import tag_names
 from backend.text.conll import read_conll, to_text
@@ -54,27 +60,33 @@ def plain_features(words: Sequence[str]) -> list[dict[str, bool]]:
     return [dict.fromkeys(plain_word(words, place), True) for place in range(len(words))]
 
 
-def plain_word(words: Sequence[str], place: int) -> list[str]:
-    word = words[place]
+def plain_word(words: Sequence[str], at: int) -> list[str]:
+    word = words[at]
     form = word.lower()
-    features = ["bias", f"w={form}", f"s={SHAPE(word)}"]
+    features = ["bias", f"w={form}", f"s={SHAPE(word)}", f"h={signs(word)[:4]}"]
+    features += [f"n={form[of : of + 3]}" for of in range(len(form) - 2)]
     features += [f"p={form[:size]}" for size in range(1, min(4, len(form)) + 1)]
     features += [f"f={form[-size:]}" for size in range(1, min(4, len(form)) + 1)]
     prefix, stem = split_inner_capital(word)
     if prefix:
         features += [f"ip={prefix}", f"is={stem.lower()}", f"is3={stem.lower()[:3]}"]
+    if prefix or word[:1].isupper():
+        features.append("capital")
+    if any(sign.isdigit() for sign in word):
+        features += [f"d={word[:2]}", f"digits={min(len(word), 5)}"]
     for offset in (-2, -1, 1, 2):
-        if not 0 <= place + offset < len(words):
+        if not 0 <= at + offset < len(words):
             features.append(f"{offset:+d}edge")
             continue
-        other = words[place + offset]
+        other = words[at + offset]
         features += [f"{offset:+d}w={other.lower()}", f"{offset:+d}s={SHAPE(other)}"]
         if abs(offset) == 1:
             features += [f"{offset:+d}p={other.lower()[:3]}", f"{offset:+d}f={other.lower()[-3:]}"]
-    before = SHAPE(words[place - 1]) if place else ""
-    after = SHAPE(words[place + 1]) if place + 1 < len(words) else ""
+    before = SHAPE(words[at - 1]) if at else ""
+    after = SHAPE(words[at + 1]) if at + 1 < len(words) else ""
     two = f"{before}|{SHAPE(word)}"
-    return [*features, f"ss={two}", f"sss={two}|{after}"]
+    place = "inner" if before else "first"
+    return [*features, f"{place}={SHAPE(word)}", f"ss={two}", f"sss={two}|{after}"]
 
 
 def plain_training(training: Sequence[Example], parameters: dict[str, float]) -> bytes:

@@ -40,6 +40,18 @@ def cold_start_confidence(texts: Sequence[str], rng: np.random.Generator) -> Flo
     return confidence
 
 
+def by_llm_confidence(confidence: FloatArray) -> FloatArray:
+    """(n_texts,) in [0, 1]: the LLM's own confidences, and where they are ``nan``, places behind.
+
+    Least confidence, of the first annotator instead of a tagger. Texts that it has not answered
+    follow in their present order.
+    """
+    n_texts = len(confidence)
+    behind = float(np.nanmax(confidence, initial=0.0))
+    places = behind + (1.0 - behind) * np.arange(n_texts) / max(1, n_texts)
+    return np.where(np.isnan(confidence), places, confidence)
+
+
 def _order(texts: Sequence[str], rng: np.random.Generator) -> IntArray:
     """Positions of the texts, most useful first."""
     # Here, because it takes seconds to import and most processes never need it.

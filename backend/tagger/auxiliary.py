@@ -27,8 +27,8 @@ from backend.text.conll import read_conll, to_text
 log = structlog.get_logger(__name__)
 
 FOLDS = 3
-OWN_WEIGHTS = (1, 3)
-"""What a label of one's own may count, where one of another language counts 1."""
+OWN_WEIGHT = 3
+"""What a label of one's own counts, where one of another language counts 1."""
 
 ENOUGH = 0.8
 """In how many of the resampled sets of texts the others' labels must help to be accepted."""
@@ -38,15 +38,14 @@ ENOUGH = 0.8
 class Decision:
     """Whether labels of other languages entered a training, and why.
 
-    ``texts``: how many of theirs were at hand; ``own_weight``: what an own label counted, where
-    theirs counted 1, 0 where theirs were left out. ``without`` and ``with_them``: strict span F1 in
+    ``texts``: how many of theirs were at hand. ``without`` and ``with_them``: strict span F1 in
     cross-validation, ``None`` where nothing was compared; ``chance``: the share of resampled sets
     of own texts on which they helped.
     """
 
     sources: tuple[str, ...]
     texts: int
-    own_weight: int
+    accepted: bool
     reason: str
     without: float | None = None
     with_them: float | None = None
@@ -57,8 +56,7 @@ class Decision:
         return {
             "sources": list(self.sources),
             "texts": self.texts,
-            "accepted": self.own_weight > 0,
-            "own_weight": self.own_weight,
+            "accepted": self.accepted,
             "cross_validated_f1": {"without": self.without, "with": self.with_them},
             "chance": self.chance,
             "reason": self.reason,
@@ -96,8 +94,8 @@ class AuxiliaryFamily:
     """Trains taggers of ``family`` with the labels of other languages where these help.
 
     ``sources``: labelled texts by the name of where they come from; at most ``most_texts`` of each,
-    drawn anew in each training, take part. It trains ``FOLDS * (1 + len(OWN_WEIGHTS)) + 1`` taggers
-    where ``family`` trains one.
+    drawn anew in each training, take part. It trains ``2 * FOLDS + 1`` taggers where ``family``
+    trains one.
     """
 
     def __init__(
@@ -129,7 +127,7 @@ class AuxiliaryFamily:
         others = self._others(examples, scheme, rng)
         decision = self._decide(examples, others, trainer)
         log.info("labels of other languages", **decision.as_json())
-        tagger = trainer.train(_together(examples, others, decision.own_weight))
+        tagger = trainer.train(_together(examples, others) if decision.accepted else examples)
         return TaggerWithHistory(tagger, decision)
 
     def load(self, folder: Path) -> Tagger:
@@ -154,42 +152,47 @@ class AuxiliaryFamily:
         names, size = tuple(self._sources), len(others)
         if not any(example.spans for example in others):
             reason = "no text of the other languages has a label of this project"
-            return Decision(names, size, 0, reason)
+            return Decision(names, size, accepted=False, reason=reason)
         if len({example.text for example in examples if example.spans}) < FOLDS:
             reason = "too few labels of this project to judge those of other languages by"
-            return Decision(names, size, 0, reason)
-        counts = cross_validate(examples, others, trainer)
-        f1 = {weight: float(f1_of(rows.sum(axis=0))) for weight, rows in counts.items()}
-        best = max(OWN_WEIGHTS, key=f1.__getitem__)
-        sums = resampled_sums(np.hstack([counts[0], counts[best]]), trainer.rng)
-        chance = float((f1_of(sums[:, 3:]) > f1_of(sums[:, :3])).mean())
-        accepted = f1[best] > f1[0] and chance >= ENOUGH
+            return Decision(names, size, accepted=False, reason=reason)
+        counts = np.hstack(cross_validate(examples, others, trainer))
+        without, with_them = _f1_of_both(counts.sum(axis=0))
+        drawn = _f1_of_both(resampled_sums(counts, trainer.rng))
+        chance = float((drawn[1] > drawn[0]).mean())
+        accepted = bool(with_them > without) and chance >= ENOUGH
         reason = (
             f"labels of other languages {'used' if accepted else 'left out'}: "
-            f"cross-validated F1 {f1[0]:.3f} without, {f1[best]:.3f} with them"
+            f"cross-validated F1 {without:.3f} without, {with_them:.3f} with them"
         )
         return Decision(
-            names, size, best if accepted else 0, reason, f1[0], f1[best], round(chance, 3)
+            names, size, accepted, reason, float(without), float(with_them), round(chance, 3)
         )
 
 
 def cross_validate(
     examples: Sequence[Example], others: Sequence[Example], trainer: Trainer
-) -> dict[int, FloatArray]:
-    """Right, spurious and missed spans (n_examples, 3) of each text, held out, by own weight.
+) -> tuple[FloatArray, FloatArray]:
+    """Right, spurious and missed spans (n_examples, 3) of each text, by taggers that held it out.
 
-    Own weight 0 stands for the tagger without the others' labels. Copies of a text share a fold.
+    Of taggers without the others' labels, and of those with them. Copies of a text share a fold.
     """
     fold = folds_of([example.text for example in examples], FOLDS, trainer.rng)
-    counts = {weight: np.zeros((len(examples), 3)) for weight in (0, *OWN_WEIGHTS)}
-    trainings = list(product(range(FOLDS), counts))
-    for done, (number, weight) in enumerate(trainings):
-        quiet = replace(trainer, progress=_StandingStill(trainer.progress, done, len(trainings)))
+    counts = np.zeros((len(examples), 3)), np.zeros((len(examples), 3))
+    for number, with_them in product(range(FOLDS), (False, True)):
+        steps = _StandingStill(trainer.progress, 2 * number + with_them, 2 * FOLDS)
         seen = [examples[place] for place in np.flatnonzero(fold != number).tolist()]
         held_out = np.flatnonzero(fold == number).tolist()
-        tagger = quiet.train_apart(_together(seen, others, weight))
-        counts[weight][held_out] = _counts(tagger, [examples[place] for place in held_out])
+        tagger = replace(trainer, progress=steps).train_apart(
+            _together(seen, others) if with_them else seen
+        )
+        counts[with_them][held_out] = _counts(tagger, [examples[place] for place in held_out])
     return counts
+
+
+def _f1_of_both(counts: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """F1 without the others' labels and with them, of added counts (..., 6)."""
+    return f1_of(counts[..., :3]), f1_of(counts[..., 3:])
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,13 +227,8 @@ class Files(Mapping[str, Sequence[Example]]):
         return len(self._paths)
 
 
-def _together(
-    examples: Sequence[Example], others: Sequence[Example], own_weight: int
-) -> list[Example]:
-    if own_weight == 0:
-        return list(examples)
-    own = [replace(example, weight=own_weight * example.weight) for example in examples]
-    return [*own, *others]
+def _together(examples: Sequence[Example], others: Sequence[Example]) -> list[Example]:
+    return [*(replace(one, weight=OWN_WEIGHT * one.weight) for one in examples), *others]
 
 
 def _within(example: Example, scheme: LabelScheme) -> Example:

@@ -26,6 +26,7 @@ from pathlib import Path
 
 import structlog
 
+from backend.active_learning.calibrated_tagger import with_calibration
 from backend.errors import MissingExtraError, ModelStoreError
 from backend.protocols import Tagger, TaggerFamily
 from backend.tagger.durable_files import exclusive, replace_json, sync_folder, sync_tree
@@ -179,7 +180,7 @@ class ModelShelf:
         kind = verify(folder).kind
         if kind not in self._families:
             raise ModelStoreError(f"The model version {folder} is of the unknown kind {kind!r}.")
-        return self._families[kind].load(folder)
+        return with_calibration(self._families[kind].load(folder), folder)
 
     @contextmanager
     def _writing(self) -> Iterator[None]:

@@ -18,9 +18,9 @@ from backend.tagger.crf_features import (
     OFFSETS,
     PREFIXES,
     REACH,
+    features_by_distance,
     shape,
     shape_features,
-    word_features,
 )
 from backend.tagger.crf_lattice import IntArray
 from backend.tagger.crf_model import CrfWeights
@@ -64,9 +64,9 @@ class Emissions:
     def _learn(self, words: Iterable[str]) -> None:
         new = [word for word in dict.fromkeys(words) if word not in self._words]
         shapes = [self._shapes[shape(word)] for word in new]
+        features = features_by_distance(new)
         contributions = [
-            self._sums([word_features(word, offset) for word in new], self._rows[offset])
-            for offset in OFFSETS
+            self._sums(features[abs(offset)], self._rows[offset]) for offset in OFFSETS
         ]
         self._shape_of_word = np.append(self._shape_of_word, np.array(shapes, dtype=np.intp))
         self._of_word = np.concatenate([self._of_word, np.stack(contributions, axis=1)])
@@ -87,7 +87,7 @@ class Emissions:
     def _sums(self, features: Sequence[Sequence[bytes]], rows: Mapping[bytes, int]) -> FloatArray:
         """(n_lists, n_tags): the summed weights of each list of features."""
         known = [[rows[name] for name in names if name in rows] for names in features]
-        columns = np.array(list(chain.from_iterable(known)), dtype=np.intp)
+        columns = np.fromiter(chain.from_iterable(known), dtype=np.intp)
         ends = np.cumsum([0, *map(len, known)])
         size = (len(known), len(self._weights.rows))
         sums: FloatArray = (

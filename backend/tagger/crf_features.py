@@ -1,4 +1,4 @@
-"""What the CRF sees of a word: its form, shape and affixes, and those of its neighbours.
+"""What the CRF sees of a word: its form, shape, affixes and trigrams, and some of its neighbours.
 
 Affixes and the stem behind an inner capital ("eGoli": ``e`` + ``Goli``) carry most of the signal
 in languages with noun-class prefixes and little training data. Features of a word are computed
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from itertools import chain
 
@@ -32,6 +32,8 @@ EDGE = ""
 """Stands for a word where the sentence has none."""
 
 _FAR = 2
+_HEAD = 4
+_LONG_NUMBER = 5
 
 # Lone surrogates have no UTF-8 form, and crfsuite's strings end at a zero.
 _UNSTORABLE = re.compile(r"[\ud800-\udfff\0]")
@@ -62,23 +64,34 @@ def sentence_features(words: Sequence[str]) -> list[Features]:
     ]
 
 
-@lru_cache(maxsize=2**16)
+@lru_cache(maxsize=2**17)
 def _at(word: str, offset: int) -> Features:
-    return [PREFIXES[offset] + feature for feature in word_features(word, offset)]
+    (features,) = features_by_distance([word])[abs(offset)]
+    return [PREFIXES[offset] + feature for feature in features]
 
 
-def word_features(word: str, offset: int) -> Sequence[bytes]:
-    """What a token has of the word ``offset`` places behind it, without the offset's prefix."""
-    if offset == 0:
-        return _own_features(word)
-    outline = _outline(word)
-    return outline if abs(offset) == 1 else outline[:_FAR]
+def features_by_distance(words: Iterable[str]) -> tuple[list[Sequence[bytes]], ...]:
+    """What a token has of each word, for words 0, 1, ... ``REACH`` places away.
+
+    Without the prefix that tells one offset's features from another's.
+    """
+    both = [(_own_features(word), _outline(word)) for word in words]
+    return (
+        [own for own, _ in both],
+        [outline for _, outline in both],
+        [outline[:_FAR] for _, outline in both],
+    )
 
 
 @lru_cache(maxsize=2**15)
 def shape(word: str) -> str:
     """``Xx`` for "Lagos", ``xXx`` for "eGoli", ``d`` for "2024": runs are cut to one sign."""
-    return _RUNS.sub(r"\1", "".join(map(_sign, word)))
+    return _RUNS.sub(r"\1", signs(word))
+
+
+def signs(word: str) -> str:
+    """One sign for each letter or digit, none for marks: ``Xxxxx`` for "Lagos"."""
+    return "".join(map(_sign, word))
 
 
 def _sign(character: str) -> str:
@@ -95,14 +108,19 @@ def split_inner_capital(word: str) -> tuple[str, str]:
 @lru_cache(maxsize=2**16)
 def _own_features(word: str) -> tuple[bytes, ...]:
     form = word.lower()
-    features = ["bias", f"w={form}", f"s={shape(word)}"]
+    features = ["bias", f"w={form}", f"s={shape(word)}", f"h={signs(word)[:_HEAD]}"]
+    features += [f"n={form[at : at + 3]}" for at in range(len(form) - 2)]
     features += [f"p={form[:size]}" for size in range(1, min(4, len(form)) + 1)]
     features += [f"f={form[-size:]}" for size in range(1, min(4, len(form)) + 1)]
     prefix, stem = split_inner_capital(word)
     if prefix:
         stem = stem.lower()
         features += [f"ip={prefix}", f"is={stem}", f"is3={stem[:3]}"]
-    return _encoded(features)
+    if prefix or word[:1].isupper():
+        features.append("capital")
+    if any(sign.isdigit() for sign in word):
+        features += [f"d={word[:2]}", f"digits={min(len(word), _LONG_NUMBER)}"]
+    return _encoded(dict.fromkeys(features))
 
 
 @lru_cache(maxsize=2**16)
@@ -118,8 +136,9 @@ def _outline(word: str) -> tuple[bytes, ...]:
 def shape_features(before: str, own: str, after: str) -> tuple[bytes, ...]:
     """What a token has of three shapes together: of the word before, its own, the one after."""
     two = f"{before}|{own}"
-    return _encoded([f"ss={two}", f"sss={two}|{after}"])
+    place = "inner" if before else "first"
+    return _encoded([f"{place}={own}", f"ss={two}", f"sss={two}|{after}"])
 
 
-def _encoded(features: Sequence[str]) -> tuple[bytes, ...]:
+def _encoded(features: Iterable[str]) -> tuple[bytes, ...]:
     return tuple(feature.encode() for feature in features)

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from backend import loop
+from backend.active_learning.calibrated_tagger import CalibratedTagger
+from backend.active_learning.strategies import STRATEGIES
 from backend.domain import (
     NO_SOURCE,
     Example,
@@ -26,7 +28,7 @@ from backend.errors import ToolUnreachableError
 from backend.loop import Workspace
 from backend.protocols import Progress, silent
 from backend.quality.holdout import is_held_out
-from backend.settings import LearningSettings, SuggestionSettings
+from backend.settings import LearningSettings, StoppingSettings, SuggestionSettings
 from backend.store.database import Database
 from backend.store.projects import Projects
 from backend.store.rounds import SqlRoundRecords
@@ -37,7 +39,7 @@ from backend.tagger.checkpoints import ModelShelf
 from backend.tagger.manifest import read_manifest
 from backend.testing.annotators import FakeAnnotator
 from backend.testing.in_memory_tool import InMemoryTool
-from backend.testing.taggers import FakeTaggerFamily
+from backend.testing.taggers import FakeTagger, FakeTaggerFamily
 from backend.text.spans import Mention
 
 SCHEME = LabelScheme(("PER", "LOC"))
@@ -348,6 +350,97 @@ class TestLearningFromTheLlm:
 
         assert report.llm_labels == 0
         assert len(work.family.trained_on) == 1
+
+
+class TestWhatARoundAdvises:
+    def test_after_three_rounds_the_expected_gain_is_said_with_its_interval(self, open_workspace):
+        work = open_workspace()
+        for upto in (12, 20, 28):
+            label(work.tool, range(upto - (12 if upto == 12 else 8), upto))
+            report = loop.play_round(work)
+
+        assert "F1 expected from 100 more labels" in report.advice
+        assert work.rounds.all()[-1] == report
+
+    def test_a_limit_that_is_reached_is_said_and_stops_nothing(self, open_workspace):
+        work = open_workspace(stopping=StoppingSettings(labels=10))
+        label(work.tool, range(20))
+
+        report = loop.play_round(work)
+
+        assert report.advice.startswith("Stopping is advised: the limit of 10 labels is reached")
+        assert report.pushed == 20
+
+    def test_successive_taggers_are_compared(self, open_workspace):
+        work = open_workspace()
+        label(work.tool, range(20))
+        first = loop.play_round(work)
+        label(work.tool, range(20, 25))
+
+        second = loop.play_round(work)
+
+        assert first.agreement is None
+        assert second.agreement == pytest.approx(1.0)
+
+
+class TestConfidences:
+    def test_those_of_the_served_tagger_are_calibrated_on_the_held_out_labels(self, open_workspace):
+        work = open_workspace(InMemoryTool(Task(str(n), text_of(n)) for n in range(300)))
+        wrong = Span(0, 5, "LOC")  # some of the labels contradict what the tagger learns
+        for number in range(280):
+            spans = gold_of(text_of(number)) if number % 7 > 2 else (wrong,)
+            work.tool.annotate(str(number), spans)
+
+        report = loop.play_round(work)
+
+        _, tagger = work.models.serving()
+        assert isinstance(tagger, CalibratedTagger)
+        assert "spans calibration error" in report.calibration
+        pushed = work.tool.suggestions(report.version)["299"]
+        assert all(span.score != 0.9 for span in pushed.spans)
+
+    def test_few_held_out_labels_leave_them_as_they_are(self, open_workspace):
+        work = open_workspace()
+        label(work.tool, range(30))
+
+        report = loop.play_round(work)
+
+        assert report.calibration == "too few held-out labels to calibrate on"
+        assert isinstance(work.models.serving()[1], FakeTagger)
+
+    def test_it_can_be_turned_off(self, open_workspace):
+        work = open_workspace(learning=LearningSettings(min_labels=5, calibrate=False))
+        label(work.tool, range(30))
+
+        assert loop.play_round(work).calibration == ""
+
+
+class TestTheQueue:
+    @pytest.mark.parametrize("strategy", sorted(set(STRATEGIES) - {"bald"}))
+    def test_every_strategy_orders_it_and_a_second_look_changes_nothing(
+        self, open_workspace, strategy
+    ):
+        work = open_workspace(showing=SuggestionSettings(strategy=strategy))
+        label(work.tool, range(12))
+        report = loop.play_round(work)
+
+        again = loop.begin(work)
+
+        assert report.pushed == 28
+        assert (again.version, again.pushed) == (report.version, 0)
+
+    def test_the_default_depends_on_what_is_paid_for(self, open_workspace):
+        work = open_workspace(showing=SuggestionSettings(cost_unit="token"))
+
+        assert loop.query(work).name == "mean-entropy"
+
+    def test_before_a_tagger_the_texts_own_variety_can_come_before_the_llm(self, open_workspace):
+        work = open_workspace(showing=SuggestionSettings(cold_start="clusters"))
+
+        report = loop.begin(work)
+
+        confidences = [item.confidence for item in work.tool.suggestions(report.version).values()]
+        assert len(set(confidences)) == 40
 
 
 class TestWhoseSpansAreShown:

@@ -272,3 +272,14 @@ def test_jobs_run_at_once_where_they_are_set_to_run_inline(tmp_path):
         (job,) = backend.services.jobs.recent(project.id)
 
     assert "cannot be reached" in job.message
+
+
+@pytest.mark.parametrize(
+    ("strategy", "missing"), [("bald", "tagger.kind"), ("llm-disagreement", r"llm\.provider")]
+)
+def test_a_strategy_that_lacks_what_it_needs_is_refused_at_the_start(tmp_path, strategy, missing):
+    with (
+        WebBackend(tmp_path, suggestions={"strategy": strategy}) as backend,
+        pytest.raises(ConfigurationError, match=missing),
+    ):
+        backend.services.check()

@@ -1,6 +1,7 @@
 """The pages for people, whatever titles, labels and messages come from outside."""
 
 import re
+from dataclasses import replace
 from decimal import Decimal
 from xml.etree import ElementTree as ET
 
@@ -95,6 +96,11 @@ class TestProjects:
         assert "1 50 150 10 50.0 60.0 60.0 yes 37 $0.0000 first tagger" in text
         assert "2 100 0 20 80.0 60.0 80.0 no 0 $0.0000 held-out F1 would fall" in text
         assert "Learnt from 150 LLM labels as-given: as the settings say." in text
+
+    def test_what_the_last_round_advises_is_said(self, backend):
+        play(backend, backend.know(), FIRST, replace(SECOND, advice="Labelling on: +0.4 F1."))
+
+        assert "Labelling on: +0.4 F1." in visible(backend.client.get("/").text)
 
     def test_jobs_show_how_far_they_are_and_why_they_failed(self, backend):
         project = backend.know()

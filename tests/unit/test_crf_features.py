@@ -37,6 +37,34 @@ def test_a_prefixed_name_shows_its_stem():
     assert {"ip=e", "is=goli"} <= features_of("eGoli")[0]
 
 
+def test_a_word_shows_its_first_signs_and_its_trigrams():
+    assert {"h=Xxxx", "n=lag", "n=ago", "n=gos"} <= features_of("Lagos")[0]
+    assert {"h=Xx", "h=dddd"} <= features_of("La")[0] | features_of("2024")[0]
+
+
+@pytest.mark.parametrize("word", ["Lagos", "eGoli", "ANC"])
+def test_a_capital_is_one_wherever_it_stands(word):
+    assert "capital" in features_of(word)[0]
+
+
+def test_a_number_shows_its_length_and_how_it_begins():
+    assert {"d=19", "digits=4"} <= features_of("1999")[0]
+    assert not any(name.startswith("d") for name in features_of("Lagos")[0])
+
+
+def test_a_capital_at_the_beginning_is_told_from_one_inside():
+    first, second = features_of("Now Lagos")
+
+    assert "first=Xx" in first
+    assert "inner=Xx" in second
+
+
+def test_a_trigram_counts_once_however_often_it_occurs():
+    (features,) = sentence_features(["nananana"])
+
+    assert len(features) == len(set(features))
+
+
 def test_a_word_sees_its_neighbours_and_the_edges():
     middle = features_of("in Old Lagos city now")[2]
 

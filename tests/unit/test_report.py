@@ -74,6 +74,17 @@ class TestRounds:
 
         assert text.index(" 11 ") < text.index(" 22 ")
 
+    def test_what_the_last_round_advises_stands_below(self):
+        rounds = [
+            RoundReport(1, advice="Old advice."),
+            RoundReport(2, advice="Labelling on: [b]+0.4 F1.", calibration="spans 0.2 -> 0.1"),
+        ]
+
+        text = shown(rounds_table(rounds))
+
+        assert text.endswith("Labelling on: [b]+0.4 F1. Confidences: spans 0.2 -> 0.1.")
+        assert "Old" not in text
+
 
 class TestStatus:
     def test_a_project_is_told_at_a_glance(self):

@@ -54,8 +54,11 @@ STRATEGIES: Mapping[str, Strategy] = MappingProxyType(
 )
 """All strategies by the name that the settings use."""
 
-COMMITTEE = frozenset({"vote-entropy", "committee-kl", "bald"})
-"""Strategies that need ``Pool.committee``."""
+BAGGED = frozenset({"vote-entropy", "committee-kl"})
+"""Strategies that need a ``Pool.committee`` of several taggers."""
+
+COMMITTEE = BAGGED | {"bald"}
+"""Strategies that need a ``Pool.committee``: for ``bald``, of one network with dropout."""
 
 TIMED = frozenset({"per-minute", "knapsack"})
 """Strategies that need ``Pool.seconds``."""
