@@ -9,7 +9,17 @@ import typer
 from rich.text import Text
 
 from backend import __version__, loop
-from backend.commands import annotate, audit, cost, evaluate, llm, prompt, recordings, simulate
+from backend.commands import (
+    annotate,
+    audit,
+    cost,
+    data,
+    evaluate,
+    llm,
+    prompt,
+    recordings,
+    simulate,
+)
 from backend.commands.projects import ProjectOption, known_project
 from backend.commands.terminal import console, progress_bar, teaching
 from backend.domain import JobKind, SourceKind
@@ -36,6 +46,7 @@ app.add_typer(llm.app, name="llm")
 app.add_typer(cost.app, name="cost")
 app.add_typer(prompt.app, name="prompt")
 app.add_typer(evaluate.app)
+app.add_typer(data.app, name="data")
 app.add_typer(annotate.app)
 app.add_typer(audit.app)
 app.add_typer(simulate.app)

@@ -76,6 +76,7 @@ DIRECTIONS: Mapping[str, set[str]] = {
     "backend.web": APPLICATION,
     "backend.server": SERVICES | {"backend.web"},
     "backend.samples": FOUNDATION,
+    "backend.datasets": PROMISES,
     # It plays the loop's own parts over a corpus; what it cannot reach is passed in.
     "backend.simulation": CORE | {"backend.llm", "backend.tagger", "backend.reports"},
     # The scripted provider reads our prompts, speaks the wire and bills.
@@ -86,6 +87,7 @@ DIRECTIONS: Mapping[str, set[str]] = {
     "backend.commands": APPLICATION
     | {
         "backend.bulk",
+        "backend.datasets",
         "backend.evaluation",
         "backend.report",
         "backend.reports",

@@ -1,0 +1,1 @@
+"""Public research data, fetched for a reader who accepts its licence."""
