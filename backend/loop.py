@@ -19,23 +19,20 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import numpy as np
 
 from backend.active_learning.calibrated_tagger import bare, calibrated
-from backend.active_learning.cold_start import by_llm_confidence, cold_start_confidence
-from backend.active_learning.committee import committee_of
+from backend.active_learning.cold_start import cold_start_confidence
 from backend.active_learning.mixing import Mix, learn_from_both
 from backend.active_learning.query import Query
 from backend.active_learning.stopping import Limits, advise, agreement_on, stop_set
-from backend.active_learning.strategies import BAGGED, resolve
 from backend.active_learning.trainer import Trainer
+from backend.composing import compose, in_present_order
 from backend.domain import (
-    NO_SOURCE,
     Example,
-    LabelScheme,
     Outcome,
     RoundReport,
     Source,
@@ -44,16 +41,10 @@ from backend.domain import (
     Task,
 )
 from backend.protocols import (
-    AnnotationTool,
     Annotator,
     Explained,
-    Models,
     Progress,
-    RoundRecords,
-    SuggestionRecords,
     Tagger,
-    TaggerFamily,
-    TaskRecords,
     silent,
 )
 from backend.quality.audit import hide, mixed
@@ -63,30 +54,17 @@ from backend.quality.evaluation import (
     suggestion_scores,
     tagger_scores,
 )
-from backend.quality.holdout import is_held_out, split
-from backend.settings import LearningSettings, StoppingSettings, SuggestionSettings
-from backend.text.spans import valid_spans
+from backend.quality.holdout import split
+from backend.workspace import (
+    Workspace,
+    llm_examples,
+    query,
+    strategy_name,
+    trusted_examples,
+)
 
 NOT_ASKED = frozenset({Outcome.UNREACHABLE, Outcome.OVER_BUDGET})
 """Outcomes that a person can do something about: provider, key, budget."""
-
-
-@dataclass(frozen=True, slots=True)
-class Workspace:
-    """One project with everything the loop needs for it."""
-
-    scheme: LabelScheme
-    tool: AnnotationTool
-    tasks: TaskRecords
-    suggestions: SuggestionRecords
-    rounds: RoundRecords
-    models: Models
-    family: TaggerFamily
-    annotator: Annotator | None
-    learning: LearningSettings
-    showing: SuggestionSettings
-    audit_share: float = 0.0
-    stopping: StoppingSettings = field(default_factory=StoppingSettings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,7 +213,7 @@ def suggest(
     work.suggestions.keep(tagged)
     composed = _compose(work, pool, tagged, preferred)
     if serving is None and work.showing.cold_start == "clusters":
-        composed = _in_present_order(composed)
+        composed = in_present_order(composed)
     version = work.suggestions.version_for(composed)
     stored = work.tool.suggest(composed, version, progress)
     work.suggestions.mark_pushed(composed, version)
@@ -291,61 +269,11 @@ def tag(
         return
     number, tagger = serving
     source = Source(SourceKind.TAGGER, f"{tagger.kind}-{number}")
-    asking = asking or Query(_strategy(work)).alone()
+    asking = asking or Query(strategy_name(work)).alone()
     generator = np.random.default_rng([work.learning.seed, number])
     in_fixed_order = sorted(tasks, key=lambda task: task.id)
     for task, tagging, confidence in asking.scored(tagger, in_fixed_order, generator, progress):
         yield Suggestion(task.id, tagging.spans, confidence, source)
-
-
-def query(work: Workspace) -> Query:
-    """The configured strategy, with what it may know of the project; trains its committee."""
-    examples = split(trusted_examples(work)[0], work.learning.held_out_share)[0]
-    name = _strategy(work)
-    generator = np.random.default_rng([work.learning.seed, len(examples)])
-    return Query(
-        name,
-        labelled=work.tasks.labelled(),
-        suggested=work.suggestions.by_source(SourceKind.LLM),
-        members=committee_of(work.family, examples, work.scheme, generator)
-        if name in BAGGED
-        else (),
-    )
-
-
-def _strategy(work: Workspace) -> str:
-    return resolve(work.showing.strategy, work.showing.cost_unit)
-
-
-def compose(
-    tasks: Sequence[Task],
-    from_llm: Mapping[str, Suggestion],
-    from_tagger: Mapping[str, Suggestion],
-    preferred: SourceKind,
-) -> list[Suggestion]:
-    """One suggestion per task, in order.
-
-    Spans come from the preferred source where both have an answer, else from the one that has.
-    Confidence comes from the tagger where there is one, because it is comparable over all tasks;
-    before, from the LLM. Tasks that nobody has an answer for follow behind, in queue order.
-    """
-    answers = [from_llm.get(task.id) for task in tasks]
-    sure = by_llm_confidence(np.array([item.confidence if item else np.nan for item in answers]))
-    composed = []
-    for task, llm, confidence in zip(tasks, answers, sure.tolist(), strict=True):
-        tagged = from_tagger.get(task.id)
-        shown = (llm or tagged) if preferred is SourceKind.LLM else (tagged or llm)
-        shown = shown or Suggestion(task.id, (), confidence, NO_SOURCE)
-        composed.append(replace(shown, confidence=tagged.confidence if tagged else confidence))
-    return composed
-
-
-def _in_present_order(suggestions: Sequence[Suggestion]) -> list[Suggestion]:
-    places = np.arange(len(suggestions)) / max(1, len(suggestions))
-    return [
-        replace(item, confidence=place)
-        for item, place in zip(suggestions, places.tolist(), strict=True)
-    ]
 
 
 def preferred_source(work: Workspace) -> SourceKind:
@@ -431,19 +359,6 @@ def learn(work: Workspace, progress: Progress = silent) -> RoundReport:
     )
 
 
-def llm_examples(work: Workspace) -> list[Example]:
-    """The LLM's answers to texts that may be learnt from, labelled or not; none held out."""
-    labelled = [task for task, _ in work.tasks.labelled()]
-    texts = {task.id: task.text for task in (*work.tasks.pool(), *labelled)}
-    examples = []
-    for task_id, answer in work.suggestions.by_source(SourceKind.LLM).items():
-        text = texts.get(task_id)
-        if text is not None and not is_held_out(text, work.learning.held_out_share):
-            spans, _ = valid_spans(text, answer.spans, work.scheme)
-            examples.append(Example(task_id, text, tuple(spans)))
-    return examples
-
-
 def _agreement(work: Workspace, before: Tagger, after: Tagger) -> float | None:
     """Kappa between two taggers on a fixed sample of the project's texts."""
     labelled = (task for task, _ in work.tasks.labelled())
@@ -493,20 +408,3 @@ def measure(work: Workspace) -> RoundReport:
         shown=suggestion_scores(held_out, shown),
         preferred=preferred,
     )
-
-
-def trusted_examples(work: Workspace) -> tuple[list[Example], list[str]]:
-    """One example per labelled task, and what had to be left out of the tool's spans and why."""
-    examples: list[Example] = []
-    problems: list[str] = []
-    for task, annotation in work.tasks.labelled():
-        spans, wrong = valid_spans(task.text, annotation.spans, work.scheme)
-        examples.append(Example(task.id, task.text, tuple(spans)))
-        problems += [f"task {task.id}, annotation {annotation.id}: {item}" for item in wrong]
-    return examples, problems
-
-
-def labels_since_last_round(work: Workspace) -> int:
-    """How many labels were accepted since a round last looked at them."""
-    rounds = [report for report in work.rounds.all() if report.number > 0]
-    return len(work.tasks.labelled()) - (rounds[-1].labels if rounds else 0)

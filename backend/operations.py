@@ -17,13 +17,13 @@ from backend.errors import ConfigurationError, HarambeeError
 from backend.jobs import Handler, JobQueue, make_huey, run_worker
 from backend.label_studio.connection import BasicAuth, ConnectionReport, connect
 from backend.label_studio.tool import find_backend
-from backend.loop import Workspace
 from backend.protocols import Progress, silent
 from backend.services import LABEL_STUDIO, Services
 from backend.store.inbox import Inbox
 from backend.store.projects import Project
 from backend.store.retention import forget_finished
 from backend.store.tasks import SqlTaskRecords
+from backend.workspace import Workspace, labels_since_last_round
 
 log = structlog.get_logger(__name__)
 
@@ -187,7 +187,7 @@ class Operations:
         return "labels are those of the tool"
 
     def _learn_if_due(self, project_id: int, work: Workspace) -> None:
-        if loop.labels_since_last_round(work) >= self.services.settings.learning.after_labels:
+        if labels_since_last_round(work) >= self.services.settings.learning.after_labels:
             self.queue.enqueue(JobKind.LEARN, project_id)
 
     def run_worker(self) -> None:

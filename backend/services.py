@@ -17,7 +17,6 @@ from backend.errors import ConfigurationError
 from backend.label_studio.client import LabelStudioClient
 from backend.label_studio.labels import LabelConfig, parse_label_config
 from backend.label_studio.tool import LabelStudioTool
-from backend.loop import Workspace
 from backend.protocols import AnnotationTool, Annotator, Progress, TaggerFamily, silent
 from backend.settings import Settings
 from backend.store.database import Database
@@ -31,6 +30,7 @@ from backend.store.tasks import SqlTaskRecords
 from backend.tagger.checkpoints import ModelShelf
 from backend.tagger.families import all_families, build_family
 from backend.tool_kinds import ToolKind, installed_tools, kind_of
+from backend.workspace import Workspace
 
 if TYPE_CHECKING:
     from backend.llm.factory import Accepted

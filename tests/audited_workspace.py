@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 from backend.domain import LabelScheme, Outcome, Span, Task
-from backend.loop import Workspace
 from backend.settings import LearningSettings, SuggestionSettings
 from backend.store.database import Database
 from backend.store.projects import Projects
@@ -17,6 +16,7 @@ from backend.testing.annotators import FakeAnnotator
 from backend.testing.in_memory_tool import InMemoryTool
 from backend.testing.taggers import FakeTaggerFamily
 from backend.text.spans import Mention
+from backend.workspace import Workspace
 
 SCHEME = LabelScheme(("PER", "LOC"))
 NAMES = ("Amina", "Juma", "Zanele", "Tunde", "Ngozi", "Sipho")

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from backend.domain import Example, Outcome, SourceKind, Span, Task
-from backend.loop import NOT_ASKED, Workspace, tag, trusted_examples
+from backend.loop import NOT_ASKED, tag
 from backend.protocols import FloatArray, Progress, TaggerFamily, silent
 from backend.quality.audit import (
     AuditScores,
@@ -27,6 +27,7 @@ from backend.quality.audit import (
 from backend.quality.cross_fitting import CrossFit
 from backend.quality.holdout import split
 from backend.quality.prediction_powered import LEVEL, Draw
+from backend.workspace import Workspace, trusted_examples
 
 Spans = tuple[Span, ...]
 

@@ -12,6 +12,7 @@ import pytest
 from backend import loop
 from backend.active_learning.calibrated_tagger import CalibratedTagger
 from backend.active_learning.strategies import STRATEGIES
+from backend.composing import compose
 from backend.domain import (
     NO_SOURCE,
     Example,
@@ -25,7 +26,6 @@ from backend.domain import (
     Task,
 )
 from backend.errors import ToolUnreachableError
-from backend.loop import Workspace
 from backend.protocols import Progress, silent
 from backend.quality.holdout import is_held_out
 from backend.settings import LearningSettings, StoppingSettings, SuggestionSettings
@@ -41,6 +41,7 @@ from backend.testing.annotators import FakeAnnotator
 from backend.testing.in_memory_tool import InMemoryTool
 from backend.testing.taggers import FakeTagger, FakeTaggerFamily
 from backend.text.spans import Mention
+from backend.workspace import Workspace, labels_since_last_round, query, trusted_examples
 
 SCHEME = LabelScheme(("PER", "LOC"))
 NAMES = ("Amina", "Juma", "Zanele", "Tunde", "Ngozi", "Sipho")
@@ -278,7 +279,7 @@ class TestARound:
         work.tool.annotate("0", [Span(0, 5, "PER"), Span(3, 9999, "LOC"), Span(0, 5, "GONE")])
         loop.pull(work)
 
-        (example,), problems = loop.trusted_examples(work)
+        (example,), problems = trusted_examples(work)
 
         assert example.spans == (Span(0, 5, "PER"),)
         assert len(problems) == 2
@@ -287,13 +288,13 @@ class TestARound:
         work = open_workspace()
         label(work.tool, range(20))
         loop.begin(work)
-        assert loop.labels_since_last_round(work) == 20
+        assert labels_since_last_round(work) == 20
 
         loop.play_round(work)
         label(work.tool, range(20, 23))
         loop.pull_labels(work, ["20", "21", "22"])
 
-        assert loop.labels_since_last_round(work) == 3
+        assert labels_since_last_round(work) == 3
 
     def test_labels_that_could_not_be_learnt_from_do_not_ask_for_a_round_again_and_again(
         self, open_workspace
@@ -304,7 +305,7 @@ class TestARound:
 
         loop.play_round(work)
 
-        assert loop.labels_since_last_round(work) == 0
+        assert labels_since_last_round(work) == 0
 
 
 class TestLearningFromTheLlm:
@@ -432,7 +433,7 @@ class TestTheQueue:
     def test_the_default_depends_on_what_is_paid_for(self, open_workspace):
         work = open_workspace(showing=SuggestionSettings(cost_unit="token"))
 
-        assert loop.query(work).name == "mean-entropy"
+        assert query(work).name == "mean-entropy"
 
     def test_before_a_tagger_the_texts_own_variety_can_come_before_the_llm(self, open_workspace):
         work = open_workspace(showing=SuggestionSettings(cold_start="clusters"))
@@ -449,7 +450,7 @@ class TestWhoseSpansAreShown:
         from_llm = Suggestion("1", (), 0.9, LLM)
         from_tagger = Suggestion("1", (Span(0, 5, "PER"),), 0.4, Source(SourceKind.TAGGER, "fake"))
 
-        (shown,) = loop.compose([Task("1", "Amina")], {"1": from_llm}, {"1": from_tagger}, kind)
+        (shown,) = compose([Task("1", "Amina")], {"1": from_llm}, {"1": from_tagger}, kind)
 
         assert shown.source.kind is kind
         assert shown.confidence == 0.4
@@ -502,7 +503,7 @@ def test_examples_keep_the_order_of_the_queue(open_workspace):
     label(work.tool, range(5))
     loop.pull(work)
 
-    examples, _ = loop.trusted_examples(work)
+    examples, _ = trusted_examples(work)
 
     assert [example.task_id for example in examples] == ["0", "1", "2", "3", "4"]
     assert isinstance(examples[0], Example)

@@ -26,7 +26,14 @@ CORE = PROMISES | {
     "backend.cost",
     "backend.settings",  # for the types of its sections; their values are passed in
 }
-PARTS = CORE | {"backend.loop", "backend.llm", "backend.tagger", "backend.store", "backend.jobs"}
+PARTS = CORE | {
+    "backend.workspace",
+    "backend.loop",
+    "backend.llm",
+    "backend.tagger",
+    "backend.store",
+    "backend.jobs",
+}
 SERVICES = PARTS | {"backend.label_studio", "backend.tool_kinds", "backend.services"}
 APPLICATION = SERVICES | {
     "backend.laboratory",
@@ -59,8 +66,10 @@ DIRECTIONS: Mapping[str, set[str]] = {
     "backend.active_learning": PROMISES | {"backend.quality"},
     "backend.quality": PROMISES,
     "backend.cost": PROMISES,
-    "backend.loop": CORE,
-    "backend.laboratory": CORE | {"backend.loop"},
+    "backend.workspace": CORE,
+    "backend.composing": CORE,
+    "backend.loop": CORE | {"backend.workspace", "backend.composing"},
+    "backend.laboratory": CORE | {"backend.workspace", "backend.loop"},
     "backend.llm": CORE,
     "backend.tagger": CORE,
     "backend.store": CORE,
