@@ -7,6 +7,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from browsing import start_browser
 
 from backend.label_studio.client import LabelStudioClient
 from backend.testing.label_studio_server import LabelStudioServer, initialised_folder
@@ -18,6 +19,13 @@ CONFIG = (
     '<View><Labels name="label" toName="text"><Label value="PER"/><Label value="LOC"/></Labels>'
     '<Text name="text" value="$text"/></View>'
 )
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    driver = start_browser(tmp_path_factory.mktemp("chromium"))
+    yield driver
+    driver.quit()
 
 
 @pytest.fixture(scope="session")

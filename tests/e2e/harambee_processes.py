@@ -28,7 +28,7 @@ WEB, WORKER = "serve", "worker"
 
 
 class Harambee:
-    """One installation beside a Label Studio; a context manager that runs both processes.
+    """One installation; a context manager that runs both processes. ``server``: a Label Studio.
 
     ``sections`` are settings on top of those that the test server needs. What the processes have
     written is read through ``operations``, which opens the same store.
@@ -39,10 +39,11 @@ class Harambee:
         port = free_port()
         content = {
             "server": {"port": port},
-            "label_studio": {"url": server.url, "api_key": server.login.token},
             "store": {"data_dir": str(folder / "data")},
             "learning": {"after_labels": NEVER},
         }
+        if server is not None:
+            content["label_studio"] = {"url": server.url, "api_key": server.login.token}
         for name, values in sections.items():
             content[name] = content.get(name, {}) | values
         self.config = folder / "harambee.yaml"

@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
+from browsing import loaded, show_height
 from harambee_processes import (
     LABEL_CONFIG,
     Harambee,
@@ -12,9 +13,7 @@ from harambee_processes import (
     scripted,
     wait_until,
 )
-from selenium import webdriver
 from selenium.webdriver.common.by import By
-from selenium.webdriver.support.wait import WebDriverWait
 
 from backend.demo.annotators import PlayedAnnotator
 from backend.label_studio.labels import parse_label_config
@@ -25,38 +24,11 @@ from backend.testing.scripted_llm import ScriptedLlm
 pytestmark = pytest.mark.e2e
 
 IMAGES = Path("docs/images")
-CHROMIUM, DRIVER = "/usr/bin/chromium", "/usr/bin/chromedriver"
-ARGUMENTS = (
-    "--headless=new",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--hide-scrollbars",
-    "--lang=en",
-)
-WIDTH, HEIGHT = 1280, 800
-LONGEST_LOAD_SECONDS = 60
 KEEP_PICTURES = "HARAMBEE_SCREENSHOTS" in os.environ
 """Take the README's pictures again, of a longer story."""
 TEXTS, ROUNDS, LABELS_PER_ROUND = (300, 3, 50) if KEEP_PICTURES else (60, 1, 40)
 BLANK_BYTES = 15_000
 """A picture of one colour takes a few thousand."""
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory):
-    options = webdriver.ChromeOptions()
-    options.binary_location = CHROMIUM
-    for argument in (*ARGUMENTS, f"--user-data-dir={tmp_path_factory.mktemp('chromium')}"):
-        options.add_argument(argument)
-    driver = webdriver.Chrome(options, webdriver.ChromeService(DRIVER))
-    show_height(driver, HEIGHT)
-    yield driver
-    driver.quit()
 
 
 @pytest.fixture(scope="module")
@@ -135,12 +107,6 @@ def labelling_view(browser, label_studio, project, suggested):
     return browser
 
 
-def show_height(browser, height):
-    """Make the visible part of pages that high."""
-    size = {"width": WIDTH, "height": height, "deviceScaleFactor": 1, "mobile": False}
-    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
-
-
 def log_in(browser, label_studio):
     browser.get(f"{label_studio.url}/user/login/")
     if "/user/login" not in browser.current_url:
@@ -149,11 +115,6 @@ def log_in(browser, label_studio):
     browser.find_element(By.NAME, "password").send_keys(label_studio.login.password)
     browser.find_element(By.CSS_SELECTOR, "form button[type=submit]").click()
     loaded(browser, lambda: "/user/login" not in browser.current_url)
-
-
-def loaded(browser, condition):
-    """Wait until the page has come so far."""
-    WebDriverWait(browser, LONGEST_LOAD_SECONDS).until(lambda _: condition())
 
 
 def highlights(browser):
