@@ -26,6 +26,8 @@ from backend.simulation.annotators import (
     RecordedSource,
 )
 from backend.simulation.corpus import check_languages, languages_in
+from backend.simulation.paper import GOLD_ROUNDS, published_curves
+from backend.simulation.paper_report import Published
 from backend.simulation.plan import (
     DEFAULT,
     Amount,
@@ -58,7 +60,18 @@ def simulate(  # noqa: PLR0913, PLR0917 - one parameter per option
         str, typer.Option(help="Query strategies, parted by commas; random is always beside them.")
     ] = DEFAULT,
     seeds: Annotated[int, typer.Option(help="How often everything is repeated.", min=1)] = 5,
-    rounds: Annotated[int, typer.Option(help="Rounds behind the first texts.", min=1)] = 5,
+    rounds: Annotated[
+        int | None,
+        typer.Option(help="Rounds behind the first texts; default: 5.", min=1),
+    ] = None,
+    preset: Annotated[
+        str | None,
+        typer.Option(help="paper: with the protocol and measure of Kholodna et al. beside ours."),
+    ] = None,
+    reference: Annotated[
+        Path | None,
+        typer.Option(help="The paper's published results: paper_active_learning.json."),
+    ] = None,
     first: Annotated[str, typer.Option(help="First texts: 5%, 0.05 or a number.")] = "5%",
     step: Annotated[str, typer.Option(help="Texts a round: 5%, 0.05 or a number.")] = "5%",
     first_texts: Annotated[
@@ -109,14 +122,18 @@ def simulate(  # noqa: PLR0913, PLR0917 - one parameter per option
         check_languages(folder, chosen)
         if not chosen:
             raise InputError(f"There is no language in {folder}; see --help for --data.")
+        paper = preset is not None and _one_of(preset, ("paper",), "preset") == "paper"
+        published = published_curves(reference) if reference else {}
         source = _source(llm, recordings, chosen)
         kind = {} if tagger is None else {"kind": _one_of(tagger, ("crf", "transformer"), "tagger")}
         plan = Plan(
             languages=chosen,
             strategies=_names(strategies),
-            routes=_routes(routes, with_llm=source is not None),
+            routes=_routes(
+                routes or (Route.ALL_HUMAN if paper else None), with_llm=source is not None
+            ),
             seeds=seeds,
-            rounds=rounds,
+            rounds=rounds or (GOLD_ROUNDS if paper else 5),
             first=Amount.read(first),
             step=Amount.read(step),
             first_texts=first_texts,
@@ -125,10 +142,12 @@ def simulate(  # noqa: PLR0913, PLR0917 - one parameter per option
             paid_by=paid_by,
             costs=Costs(seconds_per_text, seconds_per_token, usd_per_hour, llm_usd_per_text),
             annotator=None if source is None else {one: source.described(one) for one in chosen},
+            paper=paper,
         )
         for strategy in plan.strategies:
             plan.resolved(strategy)
-        findings = _run(Experiment(plan, folder, source, out), processes or cores())
+        experiment = Experiment(plan, folder, source, out)
+        findings = _run(experiment, processes or cores(), published)
         write_findings(findings, out)
         console.print(terminal_table(findings.summary()))
         console.print(f"Written to {out / RESULTS} and {out / PAGE}.", markup=False, soft_wrap=True)
@@ -140,7 +159,7 @@ def cores() -> int:
     return len(usable(0)) if usable else os.cpu_count() or 1
 
 
-def _run(experiment: Experiment, processes: int) -> Findings:
+def _run(experiment: Experiment, processes: int, published: Published) -> Findings:
     try:
         with progress_bar() as progress:
             results = run(experiment, processes, progress)
@@ -152,7 +171,7 @@ def _run(experiment: Experiment, processes: int) -> Findings:
         )
         raise typer.Exit(INTERRUPTED) from None
     corpora = [corpus_at(experiment.data, language) for language in experiment.plan.languages]
-    return Findings(experiment.plan, corpora, results, command_line())
+    return Findings(experiment.plan, corpora, results, command_line(), published)
 
 
 def write_findings(findings: Findings, out: Path) -> None:

@@ -97,6 +97,11 @@ class Outcomes:
         """(n_seeds, n_rounds) strict span F1 in [0, 1]."""
         return self.measured(language, kind, "f1")
 
+    def accuracy(self, language: str, kind: Kind) -> list[Interval]:
+        """By round, the paper's accuracy on tokens of gold mentions, with t-intervals."""
+        values = self.measured(language, kind, "accuracy")
+        return [mean_interval(column.tolist()) for column in values.T]
+
     def full(self, language: str) -> FloatArray:
         """(n_seeds,) strict span F1 with the whole pool; one value for a deterministic tagger."""
         languages = self.languages if language == MEAN else [language]
@@ -157,4 +162,8 @@ class Outcomes:
 
 
 def _value(played: Played, measure: str) -> float:
-    return played.scores.f1 if measure == "f1" else float(getattr(played, measure))
+    if measure == "f1":
+        return played.scores.f1
+    if measure == "accuracy":
+        return played.paper.accuracy if played.paper else float("nan")
+    return float(getattr(played, measure))

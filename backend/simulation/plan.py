@@ -21,7 +21,7 @@ from backend.settings import TaggerSettings
 VERSION = 1
 """Of what a round does: raised where an old result would no longer come out."""
 
-DEFAULT, RANDOM, FULL = "default", "random", "full-data"
+DEFAULT, RANDOM, FULL, PAPER = "default", "random", "full-data", "paper"
 
 
 class Route(enum.StrEnum):
@@ -95,7 +95,8 @@ class Plan:
     """An experiment. ``annotator`` describes the LLM (or its stand-in) by language.
 
     ``human_share``: of the queried texts, in the routes that share them. ``paid_by``:
-    ``sentence``, ``token`` or ``minute``, which decides what the default strategy is.
+    ``sentence``, ``token`` or ``minute``, which decides what the default strategy is. ``paper``:
+    with the protocol and the measure of :mod:`backend.simulation.paper` beside it.
     """
 
     languages: tuple[str, ...]
@@ -111,6 +112,7 @@ class Plan:
     paid_by: str
     costs: Costs
     annotator: Mapping[str, Any] | None = None
+    paper: bool = False
 
     def resolved(self, strategy: str) -> str:
         """The strategy behind a name: ``default`` depends on what is paid for."""
@@ -147,6 +149,9 @@ def cells_of(plan: Plan) -> list[Cell]:
             for strategy in plan.strategies:
                 name = plan.resolved(strategy)
                 cells += [Cell(language, name, route, seed) for route in plan.routes]
+            if plan.paper:
+                routes = [Route.ALL_HUMAN, *([Route.LLM_ONLY] if plan.annotator else [])]
+                cells += [Cell(language, PAPER, route, seed) for route in routes]
     return list(dict.fromkeys(cells))
 
 
@@ -169,6 +174,8 @@ def configuration(plan: Plan, cell: Cell, corpus_digest: str) -> dict[str, Any]:
             "step": asdict(plan.step),
             "first_texts": plan.first_texts.value,
         }
+    if plan.paper:
+        found["paper"] = True
     if cell.route not in {Route.ALL_HUMAN, Route.LLM_ONLY}:
         found["human_share"] = plan.human_share
     if cell.route not in WITHOUT_LLM:

@@ -26,7 +26,8 @@ from backend.active_learning.strategies import COMMITTEE, STRATEGIES
 from backend.active_learning.trainer import Trainer
 from backend.domain import Example, Span, SpanScores
 from backend.protocols import Pool, Tagger
-from backend.simulation.plan import RANDOM, Cell, Route
+from backend.simulation.paper import PaperRound, PaperScores, paper_scores, play_paper
+from backend.simulation.plan import PAPER, RANDOM, Cell, Route
 from backend.simulation.stage import (
     COMMITTEES,
     MIX,
@@ -49,6 +50,7 @@ class Played:
     asked about, each once. ``llm_texts``: that an LLM was asked about,
     ``unanswered`` of them in vain. ``queried``: places in the pool of the texts of this round, in
     the order they were asked for. ``mix``: what was made of the LLM's labels, where that is chosen.
+    ``paper``: the scores by the paper's measure, where they are wanted.
     """
 
     round: int
@@ -63,6 +65,7 @@ class Played:
     scores: SpanScores
     queried: tuple[int, ...] = ()
     mix: str = ""
+    paper: PaperScores | None = None
 
 
 def play(stage: Stage, cell: Cell) -> Iterator[Played]:
@@ -71,6 +74,9 @@ def play(stage: Stage, cell: Cell) -> Iterator[Played]:
         everything = dict(enumerate(stage.corpus.train))
         trained = stage.train(stage.corpus.train, 0)
         yield Run(stage, cell, human=everything).played(0, trained, ())
+        return
+    if cell.strategy == PAPER:
+        yield from (_played_in_paper(stage, each) for each in play_paper(stage, cell))
         return
     run = Run(stage, cell)
     trained = run.begin()
@@ -176,6 +182,7 @@ class Run:
             scores=trained.scores,
             queried=tuple(queried),
             mix=self._mix,
+            paper=_paper_scores(self.stage, trained),
         )
 
     def all_human(self, queried: Positions, number: int) -> Trained:
@@ -241,3 +248,34 @@ _ROUTES: Mapping[Route, Callable[[Run, Positions, int], Trained]] = {
     Route.LLM_ONLY: Run.llm_only,
     Route.DEFAULT: Run.shared,
 }
+
+
+def _paper_scores(stage: Stage, trained: Trained) -> PaperScores | None:
+    if not stage.plan.paper:
+        return None
+    test = stage.corpus.test
+    gold = [example.spans for example in test]
+    pairs = list(zip(gold, trained.found, strict=True))
+    return paper_scores([example.text for example in test], pairs, stage.corpus.scheme.labels)
+
+
+def _played_in_paper(stage: Stage, each: PaperRound) -> Played:
+    """A round of the paper's protocol; what was bought twice was paid and counts twice."""
+    tokens, costs = stage.tokens, stage.plan.costs
+    human = each.bought[: len(each.bought) - each.by_llm]
+    llm = each.bought[len(human) :]
+    seconds = sum(costs.seconds(int(count)) for count in tokens[human])
+    return Played(
+        round=each.number,
+        texts=len(each.bought),
+        tokens=int(tokens[each.bought].sum()),
+        human_texts=len(human),
+        human_tokens=int(tokens[human].sum()),
+        llm_texts=len(llm),
+        llm_tokens=int(tokens[llm].sum()),
+        unanswered=each.unanswered,
+        usd=round(seconds / 3600 * costs.usd_per_hour + len(llm) * costs.llm_usd_per_text, 6),
+        scores=each.trained.scores,
+        queried=tuple(each.queried),
+        paper=_paper_scores(stage, each.trained),
+    )

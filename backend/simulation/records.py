@@ -11,6 +11,7 @@ from typing import Any
 
 from backend.domain import SpanScores
 from backend.errors import InputError
+from backend.simulation.paper import PaperScores
 from backend.simulation.plan import digest_of
 from backend.simulation.play import Played
 
@@ -70,4 +71,7 @@ class CellRecords:
 
 def _played(data: dict[str, Any]) -> Played:
     scores = SpanScores(**data.pop("scores"))
-    return Played(**data | {"scores": scores, "queried": tuple(data["queried"])})
+    paper = data.pop("paper")
+    queried = tuple(data.pop("queried"))
+    by_paper = PaperScores(**paper) if paper else None
+    return Played(**data, queried=queried, scores=scores, paper=by_paper)

@@ -14,6 +14,7 @@ from backend.reports.figures import Series, learning_curve
 from backend.reports.page import Column, Figure, Provenance, Report, Section, Table, Text
 from backend.simulation.corpus import Corpus
 from backend.simulation.curves import MEAN, Kind, Outcomes
+from backend.simulation.paper_report import Published, comparisons, paper_section
 from backend.simulation.plan import DEFAULT, RANDOM, Cell, Plan, Route
 from backend.simulation.play import Played
 
@@ -39,11 +40,13 @@ class Findings:
         corpora: Sequence[Corpus],
         results: Mapping[Cell, Sequence[Played]],
         command: str,
+        published: Published | None = None,
     ) -> None:
         self.plan = plan
         self.corpora = corpora
         self.results = results
         self.command = command
+        self.published = published or {}
         self.outcomes = Outcomes(results)
 
     def name(self, kind: Kind) -> str:
@@ -88,6 +91,7 @@ class Findings:
                 for kind in outcomes.kinds
             ],
             "routes": self._routes_json(),
+            "paper": [each.as_json() for each in comparisons(self.outcomes, self.published)],
             "runs": [
                 {
                     "language": cell.language,
@@ -209,6 +213,8 @@ class Findings:
         sections = [Section("F1 by round", [self.summary()])]
         if routes := self._routes_table():
             sections.append(Section("Who labels", [routes]))
+        if self.plan.paper:
+            sections.append(self._paper_section())
         sections += [
             Section(
                 "Mean of the languages" if place == MEAN else place,
@@ -267,6 +273,12 @@ class Findings:
             Column("share of all-human F1", percent=True, unit="%"),
         ]
         return Table("The default route after the last round", columns, rows) if rows else None
+
+    def _paper_section(self) -> Section:
+        described = list((self.plan.annotator or {}).values())
+        llm = ", ".join(map(str, list(described[0].values())[:2])) if described else "left out"
+        own = Kind(self.plan.resolved(self.plan.strategies[0]))
+        return paper_section(self.outcomes, self.published, own, self.plan.tagger.kind, llm)
 
     def _assumptions(self) -> list[str]:
         costs = self.plan.costs

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from backend.active_learning.cold_start import cold_start_confidence
-from backend.domain import Example, SpanScores, Task
+from backend.domain import Example, Span, SpanScores, Task
 from backend.protocols import Annotator, Progress, Tagger, TaggerFamily, Tagging, silent
 from backend.quality.span_f1 import span_scores
 from backend.simulation.corpus import Corpus
@@ -25,11 +25,17 @@ FIRST, QUERY, TRAIN, ROUTE, MIX, COMMITTEES = range(6)
 
 
 class Trained:
-    """A tagger (``None``: nothing to learn from yet), its scores, and what it says of the pool."""
+    """A tagger (``None``: nothing to learn from yet), its scores, and what it says of the pool.
 
-    def __init__(self, tagger: Tagger | None, scores: SpanScores) -> None:
+    ``found``: its spans of each text of the test set, in order.
+    """
+
+    def __init__(
+        self, tagger: Tagger | None, scores: SpanScores, found: Sequence[tuple[Span, ...]]
+    ) -> None:
         self.tagger = tagger
         self.scores = scores
+        self.found = found
         self._taggings: dict[int, Tagging] = {}
 
     def taggings(self, corpus: Corpus, places: Sequence[int]) -> list[Tagging]:
@@ -107,12 +113,12 @@ class Stage:
 
     def measured(self, tagger: Tagger | None) -> Trained:
         """A tagger with its strict span scores on the test set; no tagger finds nothing."""
+        texts = [example.text for example in self.corpus.test]
+        found: list[tuple[Span, ...]] = [()] * len(texts)
+        if tagger is not None:
+            found = [tagging.spans for tagging in tagger.tag(texts)]
         gold = [example.spans for example in self.corpus.test]
-        if tagger is None:
-            return Trained(None, span_scores((spans, ()) for spans in gold))
-        taggings = tagger.tag([example.text for example in self.corpus.test])
-        found = [tagging.spans for tagging in taggings]
-        return Trained(tagger, span_scores(zip(gold, found, strict=True)))
+        return Trained(tagger, span_scores(zip(gold, found, strict=True)), found)
 
     def first_tagger(self, labels: Sequence[Example], *, by_llm: bool) -> Trained:
         """The tagger of the first texts, which does not depend on the strategy."""

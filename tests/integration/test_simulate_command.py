@@ -164,9 +164,30 @@ class TestInterruption:
         assert results(tmp_path) == results(finished)
 
 
+def test_the_papers_protocol_stands_beside_ours(data, tmp_path):
+    """With a reference that has no curve of these languages."""
+    reference = tmp_path / "reference.json"
+    report = {"accuracy_on_gold_entity_subwords": 0.5}
+    runs = {"aaa": {"test_reports": [report] * 3}}
+    names = ("active_learning_on_ground_truth", "active_learning_on_foundation_model")
+    reference.write_text(json.dumps(dict.fromkeys(names, runs)))
+
+    result = run("--preset", "paper", "--data", data, "--languages", "aaa", "--seeds", 1, "--llm",
+                 "gold", "--reference", reference, "--out", tmp_path, "--processes", 1)  # fmt: skip
+
+    assert result.exit_code == 0, result.output
+    gold, llm = results(tmp_path)["paper"]
+    assert (gold["labels"], llm["labels"]) == ("gold", "LLM")
+    assert gold["published_accuracy"] == [0.5] * 3
+    assert (len(gold["accuracy"]), len(llm["accuracy"])) == (11, 6)
+    assert "not comparable with strict span F1" in (tmp_path / "index.html").read_text()
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (["--preset", "other"], "--preset is paper, not 'other'"),
+        (["--preset", "paper", "--reference", "x.json"], "x.json does not hold the paper's"),
         (["--languages", "xyz"], "There is no xyz in"),
         (
             ["--strategies", "clever"],
