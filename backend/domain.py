@@ -235,8 +235,8 @@ class RoundReport:
 
     ``labels``: tasks accepted so far; ``training`` and ``held_out``: how they were divided;
     ``llm_labels``: how many of the LLM's labels of other tasks the new tagger learnt from as well,
-    ``mixture``: in which way and why; ``left_out``: impossible spans that the tool holds (see
-    ``text.spans.valid_spans``);
+    ``mixture``: in which way and why; ``routing``: how many queued tasks go to whom and why;
+    ``left_out``: impossible spans that the tool holds (see ``text.spans.valid_spans``);
     ``llm_problem``: why the LLM could not be asked on; ``agreement``: kappa between the new tagger
     and the one that served before, on texts with and without labels; ``calibration``: what became
     of the new tagger's confidences; ``advice``: whether to label on. The
@@ -253,6 +253,7 @@ class RoundReport:
     left_out: int = 0
     llm_labels: int = 0
     mixture: str = ""
+    routing: str = ""
     tagger: SpanScores | None = None
     previous: SpanScores | None = None
     llm: SpanScores | None = None

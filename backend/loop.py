@@ -2,14 +2,15 @@
 
 ::
 
-    begin       pull -> annotate -> suggest -> reprioritise
-    play_round  pull -> annotate -> learn -> suggest -> reprioritise
+    begin       pull -> annotate -> route -> suggest -> reprioritise
+    play_round  pull -> annotate -> learn -> route -> suggest -> reprioritise
 
 ``pull`` copies tasks and accepted labels out of the labelling tool. ``annotate`` has the LLM label
-the head of the queue, as far as the budget goes. ``suggest`` puts the best suggestion there is for
-every unlabelled task into the tool, under one version. ``learn`` trains a tagger on the accepted
-labels and lets it serve if it is not worse. ``reprioritise`` makes the new suggestions the current
-ones, so that the task they are least sure of is served first.
+the head of the queue, as far as the budget goes. ``learn`` trains a tagger on the accepted labels,
+and on the LLM's as far as these help, and lets it serve if it is not worse. ``route`` says which of
+the LLM's answers may stand and which tasks humans label. ``suggest`` puts the best suggestion there
+is for every unlabelled task into the tool, under one version. ``reprioritise`` makes the new
+suggestions the current ones, so that the task they are least sure of is served first.
 
 Everything here is written against :mod:`backend.protocols`; each step can be cut off at any point
 and done again: nothing is lost, paid twice or pushed twice.
@@ -26,8 +27,17 @@ import numpy as np
 
 from backend.active_learning.calibrated_tagger import bare, calibrated
 from backend.active_learning.cold_start import cold_start_confidence
+from backend.active_learning.live_routing import (
+    audits_of,
+    in_routed_order,
+    in_words,
+    minutes_left,
+    queued_tasks,
+)
 from backend.active_learning.mixing import Mix, learn_from_both
 from backend.active_learning.query import Query
+from backend.active_learning.risk_control import Goal
+from backend.active_learning.routing import Plan, plan_routes
 from backend.active_learning.stopping import Limits, advise, agreement_on, stop_set
 from backend.active_learning.trainer import Trainer
 from backend.composing import compose, in_present_order
@@ -92,9 +102,10 @@ def begin(work: Workspace, progress: Progress = silent) -> RoundReport:
     """First suggestions for every task of a project, or for those that are new in it."""
     pull(work, progress)
     annotated = annotate(work, progress)
+    plan = route(work)
     push = suggest(work, progress)
     reprioritise(work, push)
-    report = _completed(work, measure(work), annotated, push)
+    report = _completed(work, measure(work), annotated, push, plan)
     if not work.rounds.all():
         work.rounds.keep(report)
     return report
@@ -105,19 +116,21 @@ def play_round(work: Workspace, progress: Progress = silent) -> RoundReport:
     pull(work, progress)
     annotated = annotate(work, progress)
     report = learn(work, progress)
+    plan = route(work)
     push = suggest(work, progress, report.preferred)
     reprioritise(work, push)
-    report = _advised(work, _completed(work, report, annotated, push))
+    report = _advised(work, _completed(work, report, annotated, push, plan))
     work.rounds.keep(report)
     return report
 
 
 def _completed(
-    work: Workspace, report: RoundReport, annotated: Annotated, push: Push
+    work: Workspace, report: RoundReport, annotated: Annotated, push: Push, plan: Plan
 ) -> RoundReport:
     return replace(
         report,
         llm_problem=annotated.problem,
+        routing=in_words(plan),
         version=push.version,
         pushed=push.stored,
         reordered=push.reordered,
@@ -200,6 +213,28 @@ def _order_without_gold(work: Workspace) -> None:
     )
 
 
+# Route ------------------------------------------------------------------------------------------
+
+
+def route(work: Workspace) -> Plan:
+    """Decide for every queued task whether the LLM's answer may stand, and remember it.
+
+    Blind audits prove what may; without enough of them humans label everything.
+    """
+    labelled = work.tasks.labelled()
+    answers = work.suggestions.by_source(SourceKind.LLM)
+    unseen = work.suggestions.shown_nothing()
+    plan = plan_routes(
+        queued_tasks(work.tasks.pool(), answers, labelled, work.audit_share),
+        audits_of(labelled, answers, unseen, work.scheme, work.audit_share),
+        Goal(work.routing.wrong_share, work.routing.risk),
+        np.random.default_rng([work.learning.seed, len(labelled)]),
+        minutes_left(work.routing.human_minutes, labelled),
+    )
+    work.tasks.set_routes(plan.routes)
+    return plan
+
+
 # Suggest ----------------------------------------------------------------------------------------
 
 
@@ -214,6 +249,7 @@ def suggest(
     composed = _compose(work, pool, tagged, preferred)
     if serving is None and work.showing.cold_start == "clusters":
         composed = in_present_order(composed)
+    composed = in_routed_order(composed, work.tasks.routes())
     version = work.suggestions.version_for(composed)
     stored = work.tool.suggest(composed, version, progress)
     work.suggestions.mark_pushed(composed, version)

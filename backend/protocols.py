@@ -27,6 +27,7 @@ from backend.domain import (
     Outcome,
     PaidCall,
     RoundReport,
+    Route,
     SourceKind,
     Span,
     Suggestion,
@@ -300,6 +301,12 @@ class TaskRecords(Protocol):
 
     def set_confidence(self, confidence: Mapping[str, float]) -> None:
         """Order the pool: confidence in [0, 1] by task id."""
+
+    def set_routes(self, routes: Mapping[str, Route]) -> None:
+        """Remember who is to label each of these tasks."""
+
+    def routes(self) -> dict[str, Route]:
+        """Who is to label each task of the pool that has a route."""
 
     def replace_annotations(
         self, annotations: Iterable[Annotation], as_of: datetime, task_ids: Iterable[str] | None

@@ -49,9 +49,11 @@ def rounds_table(rounds: Sequence[RoundReport]) -> Table:
 
 
 def remarks(report: RoundReport) -> list[str]:
-    """What a round says in words: advice on labelling on, agreement and calibration."""
+    """What a round says in words: advice on labelling on, calibration, LLM labels and routes."""
     calibration = f"Confidences: {report.calibration}." if report.calibration else ""
-    return [line for line in (report.advice, calibration) if line]
+    learnt = f"Learnt from {report.mixture}." if report.mixture else ""
+    routed = f"Routes: {report.routing}." if report.routing else ""
+    return [line for line in (report.advice, calibration, learnt, routed) if line]
 
 
 def status_view(status: ProjectStatus) -> RenderableType:
@@ -70,8 +72,6 @@ def status_view(status: ProjectStatus) -> RenderableType:
         + (f" - {job.message}" if job.message else "")
         for job in status.jobs[:5]
     ]
-    if status.rounds and status.rounds[-1].mixture:
-        lines.append(f"  learnt from {status.rounds[-1].mixture}")
     text = Text("\n".join(lines))
     return Group(text, rounds_table(status.rounds)) if status.rounds else text
 

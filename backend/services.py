@@ -128,6 +128,7 @@ class Services:
             learning=self.settings.learning,
             showing=self.settings.suggestions,
             audit_share=self.settings.audit.share,
+            routing=self.settings.routing,
             stopping=self.settings.stopping,
         )
 

@@ -185,6 +185,14 @@ class StoppingSettings(Section):
     gain: float = Field(0.005, ge=0, le=1)
 
 
+class RoutingSettings(Section):
+    """Which of the LLM's answers may stand unchecked, and how much time humans have."""
+
+    wrong_share: float = Field(0.05, gt=0, lt=1)
+    risk: float = Field(0.1, gt=0, lt=1)
+    human_minutes: float | None = Field(None, ge=0)
+
+
 class AuditSettings(Section):
     """The blind audit: what people label without seeing a suggestion."""
 
@@ -251,6 +259,7 @@ class Settings(BaseSettings):
     suggestions: SuggestionSettings = SuggestionSettings()
     stopping: StoppingSettings = StoppingSettings()
     audit: AuditSettings = AuditSettings()
+    routing: RoutingSettings = RoutingSettings()
 
     @model_validator(mode="after")
     def _audit_is_held_out(self) -> Self:

@@ -20,7 +20,7 @@ from backend.protocols import (
     TaskRecords,
 )
 from backend.quality.holdout import is_held_out, split
-from backend.settings import LearningSettings, StoppingSettings, SuggestionSettings
+from backend.settings import LearningSettings, RoutingSettings, StoppingSettings, SuggestionSettings
 from backend.text.spans import valid_spans
 
 
@@ -39,6 +39,7 @@ class Workspace:
     learning: LearningSettings
     showing: SuggestionSettings
     audit_share: float = 0.0
+    routing: RoutingSettings = field(default_factory=RoutingSettings)
     stopping: StoppingSettings = field(default_factory=StoppingSettings)
 
 

@@ -98,6 +98,7 @@ class TaskRow(Base):
     labelled: Mapped[bool] = mapped_column(default=False)
     labels_read_at: Mapped[datetime | None]
     confidence: Mapped[float | None]
+    route: Mapped[str | None] = mapped_column(String(20))
     pushed_version: Mapped[int | None]
     pushed_digest: Mapped[str | None]
 

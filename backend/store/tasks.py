@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Row, bindparam, delete, func, select, update
 from sqlalchemy.orm import Session
 
-from backend.domain import Annotation, Task
+from backend.domain import Annotation, Route, Task
 from backend.store.annotations import AnnotationReadings
 from backend.store.database import Database
 from backend.store.rows import chunks, chunks_to_write, read_in_pages, table_of, upsert
@@ -124,6 +124,35 @@ class SqlTaskRecords:
             values = [{"task_id": task_id, "value": value} for task_id, value in chunk]
             with self._database.write() as session:
                 session.execute(statement, values)
+
+    def set_routes(self, routes: Mapping[str, Route]) -> None:
+        """See :meth:`backend.protocols.TaskRecords.set_routes`."""
+        by_route: dict[Route, list[str]] = {}
+        for task_id, route in routes.items():
+            by_route.setdefault(route, []).append(task_id)
+        for route, task_ids in by_route.items():
+            for chunk in chunks_to_write(task_ids):
+                with self._database.write() as session:
+                    session.execute(
+                        update(TaskRow)
+                        .where(
+                            TaskRow.project_id == self._project_id,
+                            TaskRow.external_id.in_(chunk),
+                        )
+                        .values(route=route.value)
+                    )
+
+    def routes(self) -> dict[str, Route]:
+        """See :meth:`backend.protocols.TaskRecords.routes`."""
+        query = select(TaskRow.external_id, TaskRow.route, TaskRow.id).where(
+            TaskRow.project_id == self._project_id,
+            TaskRow.labelled.is_(False),
+            TaskRow.route.is_not(None),
+        )
+        return {
+            row.external_id: Route(row.route)
+            for row in read_in_pages(self._database, query, TaskRow.id)
+        }
 
     def unknown_tasks(self, task_ids: Iterable[str]) -> list[str]:
         """Those of the ids that the store holds no task for."""

@@ -29,6 +29,7 @@ from backend.domain import (
     PaidCall,
     Rejection,
     RoundReport,
+    Route,
     Source,
     SourceKind,
     Span,
@@ -195,6 +196,22 @@ class TestPool:
         tasks.set_confidence({"1": 0.1, "404": 0.2})
 
         assert ids(tasks.pool()) == ["1"]
+
+    def test_each_queued_task_remembers_who_is_to_label_it(self, tasks):
+        tasks.replace_tasks(listed("1", "2", "3"))
+
+        tasks.set_routes({"1": Route.LLM, "2": Route.HUMAN, "404": Route.LLM})
+        tasks.set_routes({"2": Route.LATER})
+
+        assert tasks.routes() == {"1": Route.LLM, "2": Route.LATER}
+
+    def test_a_labelled_task_is_on_no_route_any_more(self, tasks):
+        tasks.replace_tasks(listed("1", "2"))
+        tasks.set_routes({"1": Route.HUMAN, "2": Route.AUDIT})
+
+        tasks.replace_annotations([annotation("1")], at(1), None)
+
+        assert tasks.routes() == {"2": Route.AUDIT}
 
     def test_a_labelled_or_skipped_task_leaves_the_pool(self, tasks: TaskRecords) -> None:
         tasks.replace_tasks(listed("1", "2", "3"))

@@ -105,12 +105,16 @@ class TestStatus:
 
         assert "Project 12: without a title" in shown(status_view(status(project=nameless)))
 
-    def test_what_the_last_tagger_learnt_from_is_told(self):
-        rounds = [RoundReport(1, mixture="old"), RoundReport(2, mixture="9 LLM labels corrected")]
+    def test_what_the_last_tagger_learnt_from_and_who_labels_is_told(self):
+        rounds = [
+            RoundReport(1, mixture="old"),
+            RoundReport(2, mixture="9 LLM labels", routing="7 llm"),
+        ]
 
         text = shown(status_view(status(rounds=rounds)))
 
-        assert "learnt from 9 LLM labels corrected" in text
+        assert "Learnt from 9 LLM labels." in text
+        assert "Routes: 7 llm." in text
         assert "old" not in text
 
     def test_a_running_job_shows_how_far_it_is(self):
