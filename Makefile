@@ -20,7 +20,7 @@ DEV := .venv/.dev-installed
 ARGILLA_CLIENT := .venv/.argilla-installed
 LABEL_STUDIO := .venvs/label-studio/.installed
 ARGILLA := .venvs/argilla/.installed
-BENCHMARKS := $(filter-out benchmarks/harness.py,$(sort $(wildcard benchmarks/*.py)))
+BENCHMARKS := $(filter-out benchmarks/harness.py benchmarks/transformer_parts.py,$(sort $(wildcard benchmarks/*.py)))
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 

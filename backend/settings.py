@@ -137,7 +137,7 @@ class TaggerSettings(Section):
     start: Literal["best", "scratch", "last"] = "best"
     epochs: int = Field(20, ge=1)
     min_steps: int = Field(500, ge=1)
-    batch_tokens: int = Field(2048, ge=64)
+    batch_tokens: int = Field(512, ge=64)
     max_pieces: int = Field(256, ge=16)
     device: Literal["auto", "cuda", "mps", "cpu"] = "auto"
     precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"

@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 
@@ -78,18 +78,23 @@ def timed(
 def compare(
     name: str, baseline: Arm, candidate: Arm, repeats: int = 5, unit: str = "s"
 ) -> Comparison:
-    """Measure both arms ``repeats`` times in turn.
+    """Measure both arms ``repeats`` times in turn."""
+    first, second = in_turn((baseline, candidate), repeats)
+    return Comparison(name, first, second, unit)
 
-    The first of each pair alternates, so that neither arm always meets the warmer machine.
+
+def in_turn(arms: Sequence[Arm], repeats: int) -> list[Measured]:
+    """Measure any number of arms ``repeats`` times; they come back in the order given.
+
+    Every other time the order is reversed, so that no arm always meets the warmer machine.
     """
-    values: dict[Arm, list[float]] = {baseline: [], candidate: []}
-    order = (baseline, candidate)
+    values: dict[Arm, list[float]] = {arm: [] for arm in arms}
+    order = list(arms)
     for _ in range(repeats):
         for arm in order:
             values[arm].append(arm.measure())
-        order = order[::-1]
-    first, second = (Measured(arm.name, tuple(values[arm])) for arm in (baseline, candidate))
-    return Comparison(name, first, second, unit)
+        order.reverse()
+    return [Measured(arm.name, tuple(values[arm])) for arm in arms]
 
 
 def report(comparison: Comparison, **details: object) -> None:

@@ -35,6 +35,11 @@ class Device:
         """What widths of training batches should be multiples of: GPUs waste the rest."""
         return 8 if self.type == "cuda" else 1
 
+    @property
+    def tagging_tokens(self) -> int:
+        """How many pieces to tag at a time: what caches hold, or what keeps a GPU busy."""
+        return 2048 if self.type == "cpu" else 32768
+
     def autocast(self) -> Any:
         """A context in which matrix products are computed in ``dtype``."""
         if not self.lowers_precision:

@@ -15,7 +15,6 @@ from transformers.utils import logging
 from backend.errors import ConfigurationError, ModelStoreError
 from backend.tagger.devices import Device
 from backend.tagger.encoding import WordEncoder
-from backend.tagger.memory import BatchLimit
 from backend.tagger.transformer_tagger import DESCRIPTION_FILE, FORMAT, TransformerTagger
 from backend.text.bio import tag_names
 
@@ -57,7 +56,7 @@ def read_base(
     return model, WordEncoder(tokenizer, min(max_pieces, longest))
 
 
-def read_tagger(folder: Path, batch_tokens: int, device: Device) -> TransformerTagger:
+def read_tagger(folder: Path, device: Device) -> TransformerTagger:
     """The tagger that :meth:`TransformerTagger.save` wrote.
 
     Reads weights from safetensors, and no network. Raises
@@ -74,7 +73,7 @@ def read_tagger(folder: Path, batch_tokens: int, device: Device) -> TransformerT
         model, tokenizer = _read(str(folder), device, local_files_only=True, use_safetensors=True)
         encoder = WordEncoder(tokenizer, int(about["max_pieces"]))
         labels = tuple(map(str, about["labels"]))
-        tagger = TransformerTagger(model, encoder, labels, BatchLimit(batch_tokens), device)
+        tagger = TransformerTagger(model, encoder, labels, device)
         tagger.about = dict(about.get("training", {}))
     except _DAMAGE as error:
         raise ModelStoreError(

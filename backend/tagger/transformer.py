@@ -69,7 +69,7 @@ class TransformerFamily:
         device = self._device()
         from backend.tagger.pretrained import read_tagger  # noqa: PLC0415 - needs torch
 
-        return read_tagger(folder, self._settings.batch_tokens, device)
+        return read_tagger(folder, device)
 
     def _device(self) -> Device:
         """Make torch ready and say what to compute on, or say how to install it."""

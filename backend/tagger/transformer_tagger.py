@@ -32,7 +32,7 @@ _TEXTS_AT_ONCE = 512
 class TransformerTagger:
     """A model of ``transformers`` with one output per tag, and the encoder it was trained with.
 
-    ``limit`` bounds a batch. ``about`` says how it was trained, as JSON:
+    ``about`` says how it was trained, as JSON:
     see :meth:`backend.tagger.search.Choice.about`.
     """
 
@@ -43,7 +43,6 @@ class TransformerTagger:
         model: Any,
         encoder: WordEncoder,
         labels: Sequence[str],
-        limit: BatchLimit,
         device: Device,
     ) -> None:
         self.model = model
@@ -52,7 +51,7 @@ class TransformerTagger:
         self.about: Mapping[str, Any] = {}
         self._tags = tag_names(labels)
         self._decoder = LegalDecoder(self._tags)
-        self._limit = limit
+        self._limit = BatchLimit(device.tagging_tokens)
         self._device = device
 
     def tag(self, texts: Sequence[str], progress: Progress = silent) -> list[Tagging]:

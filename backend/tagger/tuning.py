@@ -16,7 +16,6 @@ from backend.quality.span_f1 import span_scores
 from backend.settings import TaggerSettings
 from backend.tagger.devices import Device, gpu_count
 from backend.tagger.encoding import LabelledPieces, WordEncoder
-from backend.tagger.memory import BatchLimit
 from backend.tagger.pretrained import read_base
 from backend.tagger.search import (
     LAST,
@@ -42,12 +41,11 @@ class DevScore:
     texts: Sequence[TaggedText]
     encoder: WordEncoder
     labels: tuple[str, ...]
-    limit: BatchLimit
     device: Device
 
     def __call__(self, model: Any) -> float:
         """Of the model as it is, in [0, 1]."""
-        tagger = TransformerTagger(model, self.encoder, self.labels, self.limit, self.device)
+        tagger = TransformerTagger(model, self.encoder, self.labels, self.device)
         taggings = tagger.tag([text.text for text in self.texts])
         return span_scores(
             (from_bio(text.tokens, text.tags), tagging.spans)
@@ -118,8 +116,7 @@ class Tuning:
                     settings.base_model, self._scheme.labels, settings.max_pieces, device
                 )
             windows = labelled_windows(self._training, encoder, self._scheme)
-            limit = BatchLimit(settings.batch_tokens)
-            score = DevScore(self._dev, encoder, self._scheme.labels, limit, device)
+            score = DevScore(self._dev, encoder, self._scheme.labels, device)
             plan = TrainingPlan(
                 windows=windows,
                 pad_id=encoder.pad_id,
@@ -136,7 +133,7 @@ class Tuning:
             n_processes = min(settings.gpus or gpu_count(device), gpu_count(device))
             model, outcome = train_in_form(model, plan, form, progress, n_processes)
         self._trials.append(Trial(rate, origin, outcome.score, outcome.best_step, outcome.steps))
-        return TransformerTagger(model, encoder, self._scheme.labels, limit, device)
+        return TransformerTagger(model, encoder, self._scheme.labels, device)
 
     def _choice(self, rates_searched_with: int) -> Choice:
         return Choice(
