@@ -18,6 +18,7 @@ from backend.commands import (
     llm,
     prompt,
     recordings,
+    sample,
     simulate,
 )
 from backend.commands.projects import ProjectOption, known_project
@@ -47,6 +48,7 @@ app.add_typer(cost.app, name="cost")
 app.add_typer(prompt.app, name="prompt")
 app.add_typer(evaluate.app)
 app.add_typer(data.app, name="data")
+app.add_typer(sample.app)
 app.add_typer(annotate.app)
 app.add_typer(audit.app)
 app.add_typer(simulate.app)
