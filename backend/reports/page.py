@@ -184,7 +184,9 @@ def shown(cell: Cell, column: Column) -> str:
 
 def bounds(cell: Cell, column: Column) -> str:
     """The bounds of a cell's interval, empty if it has none."""
-    if not isinstance(cell, Interval) or not (math.isfinite(cell.low) and math.isfinite(cell.high)):
+    if not isinstance(cell, Interval):
+        return ""
+    if not all(map(math.isfinite, (cell.value, cell.low, cell.high))):
         return ""
     low, high = (_number(bound, column) for bound in (cell.low, cell.high))
     return f"{low} to {high}" if cell.low < 0 else f"{low}{DASH}{high}"
@@ -196,7 +198,10 @@ def _number(value: float, column: Column) -> str:
 
 
 def _records(table: Table) -> list[dict[str, Any]]:
-    headings = [column.heading for column in table.columns]
+    headings: list[str] = []
+    for column in table.columns:
+        again = headings.count(column.heading)
+        headings.append(f"{column.heading} ({again + 1})" if again else column.heading)
     return [dict(zip(headings, row, strict=True)) for row in table.rows]
 
 

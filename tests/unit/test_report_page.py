@@ -143,7 +143,11 @@ class TestCells:
     def test_bounds_are_shown_where_they_are_known(self):
         assert bounds(HALF, PERCENT) == "40.0–60.0"
         assert bounds(Interval(0.5, math.nan, math.nan), PERCENT) == ""
+        assert bounds(Interval(math.nan, 0, 1), PERCENT) == ""
         assert bounds(0.5, PERCENT) == ""
+
+    def test_bounds_below_nought_are_told_from_dashes(self):
+        assert bounds(Interval(0, -0.1, 0.1), PERCENT) == "−10.0 to 10.0"
 
 
 class TestTheJson:
@@ -155,6 +159,11 @@ class TestTheJson:
         (written,) = data["tables"]
         assert [row["model"] for row in written["rows"]] == ["m", "n"]
         assert written["rows"][1]["F1"] is None
+
+    def test_columns_of_one_heading_are_told_apart(self):
+        table = Table("T", [Column("model"), Column("n"), Column("n")], [("m", 1, 2)])
+        (written,) = json.loads(to_json(report_of(table)))["tables"]
+        assert written["rows"] == [{"model": "m", "n": 1, "n (2)": 2}]
 
     def test_both_files_are_written(self, tmp_path):
         as_json, as_html = write_report(report_of(Text("x")), tmp_path / "new" / "folder")
