@@ -54,6 +54,24 @@ class TransformerTagger:
         self._limit = BatchLimit(device.tagging_tokens)
         self._device = device
 
+    @property
+    def history(self) -> Mapping[str, object]:
+        """What was tried and chosen, for the manifest of its version."""
+        return {"transformer": dict(self.about)}
+
+    @property
+    def remark(self) -> str:
+        """The choice in a line, for the report of the round."""
+        if not self.about:
+            return "nothing is known of its training"
+        chosen, trials = self.about["chosen"], len(self.about["trials"])
+        score = chosen["dev_f1"]
+        measured = "not measured on dev" if score is None else f"dev F1 {score:.3f}"
+        return (
+            f"learning rate {chosen['learning_rate']:g} from {chosen['start']}, {measured}, "
+            f"best of {trials}"
+        )
+
     def tag(self, texts: Sequence[str], progress: Progress = silent) -> list[Tagging]:
         """One tagging per text, in order; long texts are read in overlapping windows."""
         return self._tag(self.model, texts, progress)

@@ -9,7 +9,7 @@ from tiny_transformer import write_tiny_transformer
 
 from backend.domain import Example, LabelScheme, Span
 from backend.errors import ConfigurationError, ModelStoreError
-from backend.protocols import silent
+from backend.protocols import Explained, SamplingTagger, silent
 from backend.settings import TaggerSettings
 from backend.tagger.transformer import TransformerFamily
 
@@ -295,6 +295,13 @@ class TestChoices:
         read = TransformerFamily(TaggerSettings(precision="float32")).load(tmp_path)
         assert json.dumps(read.about) == json.dumps(first.about)
 
+    def test_the_choice_is_explained_to_the_loop(self, first):
+        rate, score = (first.about["chosen"][key] for key in ("learning_rate", "dev_f1"))
+
+        assert isinstance(first, Explained)
+        assert first.remark == f"learning rate {rate:g} from scratch, dev F1 {score:.3f}, best of 3"
+        assert json.loads(json.dumps(first.history))["transformer"]["chosen"]["dev_f1"] == score
+
     def test_the_next_training_takes_the_rate_over_and_tries_both_starts(self, tiny, first):
         before = weights(first.model).clone()
 
@@ -336,6 +343,7 @@ class TestChoices:
 
 class TestDropoutPasses:
     def test_there_is_one_tagging_per_pass_and_text(self, tagger):
+        assert isinstance(tagger, SamplingTagger)
         passes = tagger.sample(TEXTS, 3, np.random.default_rng(0))
 
         assert [len(each) for each in passes] == [len(TEXTS)] * 3
