@@ -320,6 +320,12 @@ class TaskRecords(Protocol):
     def labelled(self) -> list[tuple[Task, Annotation]]:
         """Each labelled task with its newest annotation that is not a skip, in tool order."""
 
+    def annotated(self) -> list[tuple[Task, list[Annotation]]]:
+        """Each task that anybody labelled or skipped, in tool order, with all its annotations.
+
+        Oldest first, so the last that is not a skip is that of :meth:`labelled`.
+        """
+
 
 class SuggestionRecords(Protocol):
     """The durable memory of what was suggested in a project, by whom, and what the tool holds.

@@ -129,6 +129,7 @@ class Services:
             showing=self.settings.suggestions,
             audit_share=self.settings.audit.share,
             routing=self.settings.routing,
+            crowd=self.settings.crowd,
             stopping=self.settings.stopping,
         )
 

@@ -199,6 +199,14 @@ class AuditSettings(Section):
     share: float = Field(0.05, ge=0, lt=1)
 
 
+class CrowdSettings(Section):
+    """What stands where several people labelled the same task."""
+
+    aggregate: Literal["latest", "majority", "dawid-skene"] = "dawid-skene"
+    min_annotators: int = Field(3, ge=2)
+    count_llm: bool = False
+
+
 ANY_INTERFACE = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared with, not bound to
 
 ECOSYSTEM_NAMES: Mapping[str, tuple[str, str]] = {
@@ -260,6 +268,7 @@ class Settings(BaseSettings):
     stopping: StoppingSettings = StoppingSettings()
     audit: AuditSettings = AuditSettings()
     routing: RoutingSettings = RoutingSettings()
+    crowd: CrowdSettings = CrowdSettings()
 
     @model_validator(mode="after")
     def _audit_is_held_out(self) -> Self:

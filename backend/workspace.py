@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -20,7 +20,14 @@ from backend.protocols import (
     TaskRecords,
 )
 from backend.quality.holdout import is_held_out, split
-from backend.settings import LearningSettings, RoutingSettings, StoppingSettings, SuggestionSettings
+from backend.quality.trusted import CrowdRule, trusted
+from backend.settings import (
+    CrowdSettings,
+    LearningSettings,
+    RoutingSettings,
+    StoppingSettings,
+    SuggestionSettings,
+)
 from backend.text.spans import valid_spans
 
 
@@ -39,19 +46,20 @@ class Workspace:
     learning: LearningSettings
     showing: SuggestionSettings
     audit_share: float = 0.0
+    crowd: CrowdSettings = field(default_factory=CrowdSettings)
     routing: RoutingSettings = field(default_factory=RoutingSettings)
     stopping: StoppingSettings = field(default_factory=StoppingSettings)
 
 
 def trusted_examples(work: Workspace) -> tuple[list[Example], list[str]]:
     """One example per labelled task, and what had to be left out of the tool's spans and why."""
-    examples: list[Example] = []
-    problems: list[str] = []
-    for task, annotation in work.tasks.labelled():
-        spans, wrong = valid_spans(task.text, annotation.spans, work.scheme)
-        examples.append(Example(task.id, task.text, tuple(spans)))
-        problems += [f"task {task.id}, annotation {annotation.id}: {item}" for item in wrong]
-    return examples, problems
+    annotated = work.tasks.annotated()
+    rule = CrowdRule(work.crowd.aggregate, work.crowd.min_annotators)
+    if work.crowd.count_llm:
+        # Not where quality is measured: there the LLM would sit in judgement on itself.
+        votes = {example.task_id: example.spans for example in llm_examples(work)}
+        rule = replace(rule, llm=votes)
+    return trusted(annotated, work.scheme, rule)
 
 
 def llm_examples(work: Workspace) -> list[Example]:
