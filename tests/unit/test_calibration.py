@@ -14,6 +14,7 @@ from backend.active_learning.calibration import (
     fit_calibration,
     heated,
     isotonic,
+    logistic,
 )
 from backend.active_learning.reliability import (
     calibration_error,
@@ -109,11 +110,12 @@ class TestTemperature:
 
 
 class TestSpans:
+    @pytest.mark.parametrize("fit", [isotonic, logistic])
     @settings(max_examples=30)
-    @given(shares, st.integers(0, 2**32 - 1), shares)
-    def test_a_higher_score_never_means_a_lower_probability(self, scores, seed, asked):
+    @given(scores=shares, seed=st.integers(0, 2**32 - 1), asked=shares)
+    def test_a_higher_score_never_means_a_lower_probability(self, fit, scores, seed, asked):
         right = np.random.default_rng(seed).random(len(scores)) < 0.5
-        line = isotonic(np.array(scores), right)
+        line = fit(np.array(scores), right)
 
         probabilities = [line.span_probability(score) for score in sorted(asked)]
 

@@ -15,7 +15,7 @@ from backend.errors import InputError
 from backend.protocols import Strategy
 
 DEFAULT_BY_COST_UNIT: Mapping[str, str] = MappingProxyType(
-    {"sentence": "margin", "token": "mean-entropy", "minute": "per-minute"}
+    {"sentence": "top-entropy", "token": "mean-entropy", "minute": "per-minute"}
 )
 """Which strategy to use by what a label is paid for."""
 
