@@ -14,6 +14,7 @@ from rich.box import SIMPLE
 from rich.table import Table
 from rich.text import Text
 
+from argilla_pipeline import transfer
 from argilla_pipeline.convert import DISCARDED, DRAFT, SUBMITTED
 from argilla_pipeline.kind import ARGILLA
 from argilla_pipeline.operations import ArgillaOperations, Pulled
@@ -33,6 +34,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
+app.add_typer(transfer.app)
 
 
 @app.callback(invoke_without_command=True)

@@ -119,10 +119,21 @@ DIRECTIONS: Mapping[str, set[str]] = {
     | {"argilla_pipeline.webhooks", "argilla_pipeline.connection"},
     "argilla_pipeline.importing": SERVICES | ARGILLA,
     "argilla_pipeline.operations": APPLICATION | ARGILLA_PARTS,
+    "argilla_pipeline.migration": SERVICES | ARGILLA_PARTS,
+    "argilla_pipeline.formats": SERVICES | {"backend.bulk"},
+    "argilla_pipeline.transfer": APPLICATION
+    | ARGILLA_PARTS
+    | {
+        "argilla_pipeline.operations",
+        "argilla_pipeline.migration",
+        "argilla_pipeline.formats",
+        "backend.commands",
+    },
     "argilla_pipeline.cli": APPLICATION
     | ARGILLA_PARTS
     | {
         "argilla_pipeline.operations",
+        "argilla_pipeline.transfer",
         "argilla_pipeline.demo",
         "backend.commands",
         "backend.report",
