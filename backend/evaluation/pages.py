@@ -46,8 +46,8 @@ def lead(found: Evaluation) -> list[str]:
             language: result.ranking.best for language, result in found.languages.items() if result
         }
         if len(set(best.values())) > 1:
-            each = ", ".join(f"{language}: {name}" for language, name in best.items())
-            said.append(f"The highest F1 by language is that of other annotators. {each}.")
+            each = ", ".join(f"{name} in {language}" for language, name in best.items())
+            said.append(f"By language, the highest F1 is that of {each}.")
     else:
         for language, result in found.languages.items():
             if result:
@@ -71,12 +71,9 @@ def standing(ranking: Ranking) -> str:
     said = f"{name} has the highest F1 ({100 * f1:.1f})"
     if not ranking.equals:
         return f"{said}, significantly above every other."
-    be = "is" if len(ranking.equals) == 1 else "are"
-    if len(ranking.equals) == len(ranking.comparisons):
-        return f"{said}, but no difference from {listed(ranking.equals)} {'is'} significant."
-    return (
-        f"{said}; it is not shown that {listed(ranking.equals)} {be} worse, and every other one is."
-    )
+    said = f"{said}, without a significant difference from {listed(ranking.equals)}"
+    every = len(ranking.equals) == len(ranking.comparisons)
+    return f"{said}." if every else f"{said}; every other one is significantly worse."
 
 
 def listed(names: Sequence[str]) -> str:
@@ -107,7 +104,10 @@ def _cheapest(found: Evaluation, ranking: Ranking) -> str:
     if len(costs) < 2:
         return ""
     cheapest = min(costs, key=lambda name: costs[name])
-    return f" Of these, {cheapest} costs least: ${costs[cheapest]:.4f} for each right span."
+    return (
+        f" Of these, {cheapest} costs least: about ${costs[cheapest]:.4f} for each right span "
+        f"(see what the cost rests on)."
+    )
 
 
 def ranking_section(found: Evaluation) -> Section:

@@ -173,7 +173,8 @@ def forest(
             label = row.group if first and row.group else None
             axes.plot(value, at, marker, color=colour, markersize=6, label=label)
         _named(axes, [row.name for row in rows], x_label)
-        _legend(axes, len(groups) > 1)
+        if len(groups) > 1:
+            _legend_above(axes)
 
     return Figure(caption, svg_of(WIDTH, _row_height(rows), draw), _told(rows, percent))
 
@@ -225,14 +226,7 @@ def stacked_bars(
             axes.barh(range(len(names)), values, 0.66, left=left, color=colour, label=part)
             left = [so_far + value for so_far, value in zip(left, values, strict=True)]
         _named(axes, names, x_label)
-        axes.legend(
-            frameon=False,
-            fontsize=9.5,
-            labelcolor=INK,
-            ncols=3,
-            loc="lower left",
-            bbox_to_anchor=(0, 1),
-        )
+        _legend_above(axes)
 
     told = "; ".join(
         f"{name}: " + ", ".join(f"{values[at]:.3g} {part}" for part, values in parts.items())
@@ -321,6 +315,17 @@ def _legend(axes: Axes, wanted: bool) -> None:
     if wanted:
         legend = axes.legend(frameon=False, fontsize=10, labelcolor=INK, loc="best")
         legend.set_in_layout(True)
+
+
+def _legend_above(axes: Axes) -> None:
+    axes.legend(
+        frameon=False,
+        fontsize=9.5,
+        labelcolor=INK,
+        ncols=3,
+        loc="lower left",
+        bbox_to_anchor=(0, 1),
+    )
 
 
 def _named(axes: Axes, names: Sequence[str], x_label: str) -> None:

@@ -168,5 +168,5 @@ def test_it_says_who_is_best(page, keep):
         ("Asking the same", "evaluation-repetitions.png"),
         ("Where annotators agree", "evaluation-agreement.png"),
     ):
-        assert keep(name, section(page, title).find_element(By.TAG_NAME, "figure")) > BLANK_BYTES
+        assert keep(name, section(page, title).find_element(By.TAG_NAME, "svg")) > BLANK_BYTES
     assert keep("evaluation.png") > BLANK_BYTES
