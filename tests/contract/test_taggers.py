@@ -150,6 +150,13 @@ def test_training_again_gives_the_same_tagger(family, taggings):
     assert_equal(train(family).tag(TEXTS), taggings)
 
 
+def test_going_on_from_a_tagger_leaves_it_as_it_was(family, tagger, taggings):
+    later = family.train(EXAMPLES, SCHEME, np.random.default_rng(8), start=tagger)
+
+    assert later.kind == family.kind
+    assert_equal(tagger.tag(TEXTS), taggings)
+
+
 @pytest.mark.parametrize(
     "examples",
     [[], [Example("1", "no names here", ())], [Example("1", "Lagos", (Span(0, 5, "ORG"),))]],

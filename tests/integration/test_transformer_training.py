@@ -5,6 +5,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from tiny_transformer import write_tiny_transformer
 
 from backend.domain import Example, LabelScheme, Span
@@ -147,6 +149,19 @@ class TestVariants:
         assert unused
         assert torch.equal(after[unused], before[unused])
         assert not torch.equal(after, before)
+
+    @given(st.frozensets(st.integers(0, 19)), st.integers(0, 19), st.sampled_from([None, 0, 7]))
+    def test_a_trimmed_table_reads_as_the_whole_one(self, kept, unknown, pad):
+        whole = torch.nn.Embedding(20, 3, padding_idx=pad)
+        trimmed = TrimmedEmbedding(whole, kept, unknown)
+        every = torch.arange(20)
+
+        read = trimmed(every)
+
+        stood_for = torch.tensor([p if p in kept else unknown for p in range(20)])
+        assert torch.equal(read, whole(stood_for))
+        assert torch.equal(whole.weight[trimmed.kept], trimmed.weight)
+        assert len(trimmed.weight) == len(kept | {unknown})
 
     def test_an_unexpected_piece_is_read_as_the_unknown_one_while_trimmed(self):
         whole = torch.nn.Embedding(10, 4)
