@@ -9,6 +9,7 @@ from flask import Blueprint, abort, render_template
 from backend.domain import RoundReport, SourceKind, SpanScores
 from backend.status import project_status
 from backend.store.suggestions import SqlSuggestionRecords
+from backend.store.tasks import SqlTaskRecords
 from backend.web.context import services
 
 routes = Blueprint("dashboard", __name__)
@@ -39,7 +40,7 @@ def projects() -> str:
 
 @routes.get("/projects/<int:number>/tasks/<int:task>")
 def suggestions(number: int, task: int) -> str:
-    """Show what the LLM and the tagger each suggest for a task."""
+    """Show what the LLM and the tagger each suggest for a task, and who is to label it."""
     project = services().project(str(number))
     if project is None:
         abort(404, "This project is not connected.")
@@ -47,7 +48,11 @@ def suggestions(number: int, task: int) -> str:
     kinds = (SourceKind.LLM, SourceKind.TAGGER)
     found = [records.by_source(kind, [str(task)]).get(str(task)) for kind in kinds]
     return render_template(
-        "suggestions.html", project=project, task=task, found=[item for item in found if item]
+        "suggestions.html",
+        project=project,
+        task=task,
+        found=[item for item in found if item],
+        route=SqlTaskRecords(services().database, project.id).routes().get(str(task)),
     )
 
 

@@ -16,15 +16,18 @@ from backend.domain import (
     PaidCall,
     Rejection,
     RoundReport,
+    Route,
     Source,
     SourceKind,
     Span,
     SpanScores,
     Suggestion,
+    Task,
     Usage,
 )
 from backend.store.money import SqlLedger
 from backend.store.rounds import SqlRoundRecords
+from backend.store.tasks import SqlTaskRecords
 from backend.web.dashboard import HEIGHT, WIDTH, learning_curves
 
 HOSTILE = "<script>alert(1)</script>\"'{{7*7}}"
@@ -164,6 +167,15 @@ class TestSuggestionsOfATask:
 
         assert "llm gpt-6-luna entities-v1 0.70 PER 0–6, LOC 20–26" in text
         assert "tagger crf-2 – 0.31 LOC 0–6" in text
+
+    def test_who_is_to_label_it_is_said_while_it_is_queued(self, backend):
+        project = backend.know(3)
+        tasks = SqlTaskRecords(backend.services.database, project.id)
+        tasks.replace_tasks([Task("8", "Amina went")])
+        tasks.set_routes({"8": Route.LATER})
+
+        assert "Route: later." in visible(backend.client.get("/projects/3/tasks/8").text)
+        assert "Route" not in visible(backend.client.get("/projects/3/tasks/9").text)
 
     def test_an_answer_without_spans_says_none(self, backend):
         backend.remember_llm(backend.know(3), 8)
