@@ -14,6 +14,15 @@ import typer
 from rich.box import SIMPLE
 from rich.table import Table
 
+from backend.commands.live_annotators import LiveSource
+from backend.commands.projected import (
+    labels_of_file,
+    labels_of_project,
+    projected,
+    projection_report,
+    projection_table,
+    targets_of,
+)
 from backend.commands.terminal import console, progress_bar, teaching
 from backend.errors import InputError
 from backend.quality.intervals import Interval
@@ -52,6 +61,17 @@ def simulate(  # noqa: PLR0913, PLR0917 - one parameter per option
     data: Annotated[
         Path | None,
         typer.Option(help="Folder of <language>/{train,dev,test}.txt[.gz], CoNLL."),
+    ] = None,
+    project: Annotated[
+        int | None,
+        typer.Option(help="Instead of --data: what would more labels bring to this project?"),
+    ] = None,
+    labels: Annotated[
+        Path | None, typer.Option(help="Instead of --data: the same for a labelled CoNLL file.")
+    ] = None,
+    expect: Annotated[
+        str | None,
+        typer.Option(help="For how many labels, as in 300,1000; default: 300, twice, 4 times."),
     ] = None,
     languages: Annotated[
         str | None, typer.Option(help="Languages, parted by commas; default: all in --data.")
@@ -117,6 +137,11 @@ def simulate(  # noqa: PLR0913, PLR0917 - one parameter per option
     """
     with teaching():
         settings: Settings = context.obj
+        kind = {} if tagger is None else {"kind": _one_of(tagger, ("crf", "transformer"), "tagger")}
+        settings = settings.model_copy(update={"tagger": settings.tagger.model_copy(update=kind)})
+        if project is not None or labels is not None:
+            _project(settings, project, labels, targets_of(expect), seeds, out)
+            return
         folder = _given(data)
         chosen = _names(languages) if languages else tuple(languages_in(folder))
         check_languages(folder, chosen)
@@ -124,8 +149,7 @@ def simulate(  # noqa: PLR0913, PLR0917 - one parameter per option
             raise InputError(f"There is no language in {folder}; see --help for --data.")
         paper = preset is not None and _one_of(preset, ("paper",), "preset") == "paper"
         published = published_curves(reference) if reference else {}
-        source = _source(llm, recordings, chosen)
-        kind = {} if tagger is None else {"kind": _one_of(tagger, ("crf", "transformer"), "tagger")}
+        source = _source(llm, recordings, chosen, settings)
         plan = Plan(
             languages=chosen,
             strategies=_names(strategies),
@@ -137,7 +161,7 @@ def simulate(  # noqa: PLR0913, PLR0917 - one parameter per option
             first=Amount.read(first),
             step=Amount.read(step),
             first_texts=first_texts,
-            tagger=settings.tagger.model_copy(update=kind),
+            tagger=settings.tagger,
             human_share=human_share,
             paid_by=paid_by,
             costs=Costs(seconds_per_text, seconds_per_token, usd_per_hour, llm_usd_per_text),
@@ -151,6 +175,31 @@ def simulate(  # noqa: PLR0913, PLR0917 - one parameter per option
         write_findings(findings, out)
         console.print(terminal_table(findings.summary()))
         console.print(f"Written to {out / RESULTS} and {out / PAGE}.", markup=False, soft_wrap=True)
+
+
+def _project(  # noqa: PLR0913, PLR0917 - what the options say
+    settings: Settings,
+    project: int | None,
+    labels: Path | None,
+    targets: tuple[int, ...],
+    splits: int,
+    out: Path,
+) -> None:
+    if labels is not None:
+        examples, source = labels_of_file(labels), labels.name
+    else:
+        examples, source = labels_of_project(settings, project or 0), f"project {project}"
+    with progress_bar() as progress:
+        found = projected(examples, settings, targets, splits, progress)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        (out / RESULTS).write_text(as_text(found.as_json()), encoding="utf-8")
+        report = projection_report(found, command_line(), source)
+        (out / PAGE).write_text(page.to_html(report), encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"Cannot write to {out}: {error}. Choose another --out.") from error
+    console.print(projection_table(found))
+    console.print(f"Written to {out / RESULTS} and {out / PAGE}.", markup=False, soft_wrap=True)
 
 
 def cores() -> int:
@@ -251,13 +300,15 @@ def _routes(written: str | None, *, with_llm: bool) -> tuple[Route, ...]:
 
 
 def _source(
-    llm: str, recordings: Path | None, languages: tuple[str, ...]
+    llm: str, recordings: Path | None, languages: tuple[str, ...], settings: Settings
 ) -> AnnotatorSource | None:
     kind, _, name = llm.partition(":")
     if llm == "none":
         return None
     if llm == "gold":
         return GoldSource()
+    if llm == "live":
+        return LiveSource(settings)
     if kind == "noisy" and name.endswith(".json"):
         return NoisySource.of_file(Path(name))
     if kind not in {"noisy", "recorded"} or not name:

@@ -50,7 +50,7 @@ class KnownSpans:
         """See :meth:`backend.protocols.Annotator.annotate`."""
         for task in tasks:
             if task.text not in self._spans:
-                yield Answer(task.id, Outcome.UNREACHABLE, detail="not recorded")
+                yield Answer(task.id, Outcome.INVALID, detail="not recorded")
             else:
                 yield self._answer(task, scheme)
 

@@ -1,8 +1,8 @@
 """The loop over a corpus: query, label, train, measure; with the parts that the live loop has.
 
-Humans are the gold labels. What is queried comes from :data:`STRATEGIES`, as in
-:func:`backend.loop.suggest`: the texts of the lowest confidence, the first of equals. Four routes
-say who labels what is queried:
+Humans are the gold labels. What is queried comes from the live loop's
+:class:`~backend.active_learning.query.Query`: the texts of the lowest confidence, the first of
+equals. Four routes say who labels what is queried:
 
 ``all-human``   humans label everything
 ``human-only``  humans label the given share, those queried first; the rest waits
@@ -16,16 +16,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import numpy as np
 
 from backend.active_learning.committee import committee_of
 from backend.active_learning.label_loss import choose_for_humans
 from backend.active_learning.mixing import learn_from_both
-from backend.active_learning.strategies import COMMITTEE, STRATEGIES
+from backend.active_learning.query import Query
+from backend.active_learning.strategies import BAGGED
 from backend.active_learning.trainer import Trainer
-from backend.domain import Example, Span, SpanScores
-from backend.protocols import Pool, Tagger
+from backend.domain import (
+    Annotation,
+    Example,
+    Source,
+    SourceKind,
+    SpanScores,
+    Suggestion,
+    Task,
+)
+from backend.protocols import Tagger
 from backend.simulation.paper import PaperRound, PaperScores, paper_scores, play_paper
 from backend.simulation.plan import PAPER, RANDOM, Cell, Route
 from backend.simulation.stage import (
@@ -40,6 +50,7 @@ from backend.simulation.stage import (
 )
 
 LLM_DISAGREEMENT = "llm-disagreement"
+LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,22 +139,26 @@ class Run:
         rng = stage.rng(QUERY, number)
         if trained.tagger is None or self.cell.strategy == RANDOM:
             return [pool[place] for place in rng.permutation(len(pool))]
-        labelled = [*self.human, *(place for place in self.llm if place not in self.human)]
-        seconds = [stage.plan.costs.seconds(int(stage.tokens[place])) for place in pool]
-        texts = [example.text for example in stage.examples(pool)]
-        shown = Pool(
-            texts=texts,
-            taggings=trained.taggings(stage.corpus, pool),
-            labelled=[example.text for example in stage.examples(labelled)],
-            committee=[tagger.tag(texts) for tagger in self._committee(number)],
+        asked = Query(
+            self.cell.strategy,
+            labelled=[self._labelled(place, example) for place, example in self.human.items()],
             suggested=self._suggested(pool),
-            seconds=np.array(seconds),
+            members=self._committee(number),
         )
-        confidence = STRATEGIES[self.cell.strategy](shown, rng)
-        return [pool[place] for place in lowest(confidence)]
+        tasks = [Task(str(place), stage.corpus.train[place].text) for place in pool]
+        scored = asked.scored(trained.tagger, tasks, rng, stage.progress)
+        return [pool[place] for place in lowest(np.array([score for _, _, score in scored]))]
+
+    def _labelled(self, place: int, example: Example) -> tuple[Task, Annotation]:
+        """A human's label as a labelling tool keeps it, with the time it took."""
+        seconds = self.stage.plan.costs.seconds(int(self.stage.tokens[place]))
+        task = Task(str(place), example.text)
+        return task, Annotation(
+            str(place), task.id, example.spans, "gold", LONG_AGO, lead_time=seconds
+        )
 
     def _committee(self, number: int) -> list[Tagger]:
-        if self.cell.strategy not in COMMITTEE:
+        if self.cell.strategy not in BAGGED:
             return []
         stage = self.stage
         labels = list((self.llm | self.human).values())
@@ -151,13 +166,18 @@ class Run:
             stage.family, labels, stage.corpus.scheme, stage.rng(COMMITTEES, number)
         )
 
-    def _suggested(self, pool: Positions) -> list[tuple[Span, ...] | None]:
+    def _suggested(self, pool: Positions) -> dict[str, Suggestion]:
         """What the LLM says of the whole pool, if that is what is asked by; it is paid for."""
         if self.cell.strategy != LLM_DISAGREEMENT or self.stage.make_annotator is None:
-            return []
+            return {}
         self._asked_llm.update(pool)
-        answers = self.stage.answers(pool).values()
-        return [None if answer is None else answer.spans for answer in answers]
+        answers = self.stage.answers(pool).items()
+        source = Source(SourceKind.LLM, "simulated")
+        return {
+            str(place): Suggestion(str(place), example.spans, 1.0, source)
+            for place, example in answers
+            if example is not None
+        }
 
     def learn(self, queried: Positions, number: int) -> Trained:
         """Have the queried texts labelled by whom the route says, and train on the labels."""

@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from backend.active_learning.cold_start import cold_start_confidence
-from backend.domain import Example, Span, SpanScores, Task
+from backend.domain import Example, Outcome, Span, SpanScores, Task
+from backend.errors import InputError
 from backend.protocols import Annotator, Progress, Tagger, TaggerFamily, Tagging, silent
 from backend.quality.span_f1 import span_scores
 from backend.simulation.corpus import Corpus
@@ -97,6 +98,11 @@ class Stage:
         if new := [place for place in places if place not in self._answers]:
             tasks = [Task(str(place), self.corpus.train[place].text) for place in new]
             for answer in self._annotator.annotate(tasks, self.corpus.scheme):
+                if answer.outcome in {Outcome.UNREACHABLE, Outcome.OVER_BUDGET}:
+                    raise InputError(
+                        f"The LLM could not be asked: {answer.detail}. What is finished is kept, "
+                        "and so are its answers; once that is mended the same command goes on."
+                    )
                 place, given = int(answer.task_id), answer.suggestion
                 example = self.corpus.train[place]
                 self._answers[place] = (
