@@ -91,6 +91,7 @@ def evaluate_command(  # noqa: PLR0913, PLR0917 - one parameter per option
             shlex.join(["harambee", *sys.argv[1:]]),
             data or f"held-out labels of project {project}",
             seed,
+            model=", ".join(measured.annotators),
             more={"labels": ", ".join(scheme.labels)},
         )
         as_json, as_html = write_report(report_of(measured, provenance), out)

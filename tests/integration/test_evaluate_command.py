@@ -85,6 +85,7 @@ class TestRecordings:
         data = report(tmp_path / "out")
         assert data["provenance"]["data"] == str(recordings)
         assert data["provenance"]["labels"] == "Name, Place"
+        assert data["provenance"]["model"] == "good, bad"
         assert data["results"]["languages"]["xx"]["ranking"]["order"][0][0] == "good"
         page = (tmp_path / "out" / "report.html").read_text()
         assert "no price known" in page
