@@ -13,12 +13,13 @@ from backend.commands import (
     annotate,
     audit,
     cost,
+    crowd,
     data,
     evaluate,
+    label_errors,
     llm,
     prompt,
     recordings,
-    sample,
     simulate,
 )
 from backend.commands.projects import ProjectOption, known_project
@@ -48,9 +49,10 @@ app.add_typer(cost.app, name="cost")
 app.add_typer(prompt.app, name="prompt")
 app.add_typer(evaluate.app)
 app.add_typer(data.app, name="data")
-app.add_typer(sample.app)
 app.add_typer(annotate.app)
 app.add_typer(audit.app)
+app.add_typer(crowd.app)
+app.add_typer(label_errors.app)
 app.add_typer(simulate.app)
 
 

@@ -1,0 +1,72 @@
+"""The crowd of a project: who labelled, how well, and which tasks to look at again."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from statistics import median
+
+from backend.domain import SourceKind, SpanScores
+from backend.errors import InputError
+from backend.quality.crowd import Agreed, Crowd, Marked, aggregate
+from backend.quality.crowd_report import (
+    AnnotatorQuality,
+    adjudication_queue,
+    annotator_qualities,
+    pairwise_agreement,
+)
+from backend.quality.trusted import LLM_VOTER, read
+from backend.workspace import Workspace
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectCrowd:
+    """What a project's annotations say of its annotators.
+
+    ``seconds``: median lead time of each annotator, where the tool tells; ``queue``: contested
+    tasks, the most contested first; ``shared``: tasks that several people labelled.
+    """
+
+    tasks: int
+    shared: int
+    crowd: Crowd
+    annotators: tuple[AnnotatorQuality, ...]
+    agreement: Mapping[tuple[str, str], SpanScores]
+    seconds: Mapping[str, float]
+    queue: tuple[Agreed, ...]
+
+
+def project_crowd(work: Workspace, *, count_llm: bool = False) -> ProjectCrowd:
+    """Judge everybody who labelled, with the LLM as one more annotator if asked for.
+
+    Raises :class:`~backend.errors.InputError` for a project without a label.
+    """
+    readings = [read(task, notes, work.scheme) for task, notes in work.tasks.annotated()]
+    texts = [reading.marked for reading in readings if reading.notes]
+    if not texts:
+        raise InputError("No task of this project is labelled yet, so there is nobody to judge.")
+    shared = sum(len(text.by_annotator) > 1 for text in texts)
+    if count_llm:
+        answers = work.suggestions.by_source(SourceKind.LLM)
+        texts = [
+            Marked(it.task_id, {**it.by_annotator, LLM_VOTER: answers[it.task_id].spans})
+            if it.task_id in answers
+            else it
+            for it in texts
+        ]
+    crowd = aggregate(texts, work.scheme.labels)
+    seconds = defaultdict(list)
+    for reading in readings:
+        for note in reading.notes:
+            if note.lead_time is not None:
+                seconds[note.annotator].append(note.lead_time)
+    return ProjectCrowd(
+        tasks=len(texts),
+        shared=shared,
+        crowd=crowd,
+        annotators=tuple(annotator_qualities(crowd, texts)),
+        agreement=pairwise_agreement(texts),
+        seconds={name: median(times) for name, times in seconds.items()},
+        queue=tuple(adjudication_queue(crowd)),
+    )
