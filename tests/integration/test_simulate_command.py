@@ -12,9 +12,12 @@ import pytest
 from simulated import write_corpora
 from typer.testing import CliRunner
 
+from backend.active_learning.strategies import DEFAULT_BY_COST_UNIT
 from backend.cli import app
 
 SIZE = ("--first", "20%", "--step", "10%", "--rounds", "2", "--seeds", "2")
+
+DEFAULT = DEFAULT_BY_COST_UNIT["sentence"]
 
 
 @pytest.fixture(scope="module")
@@ -50,10 +53,10 @@ class TestResults:
         assert curves == {
             (place, strategy)
             for place in ("aaa", "bbb", "mean")
-            for strategy in ("random", "margin", "longest")
+            for strategy in ("random", DEFAULT, "longest")
         }
         assert found["full_data"].keys() == {"aaa", "bbb", "mean"}
-        assert found["configuration"]["strategies"] == {"default": "margin", "longest": "longest"}
+        assert found["configuration"]["strategies"] == {"default": DEFAULT, "longest": "longest"}
 
     def test_every_round_labels_what_was_planned(self, finished):
         for run_ in results(finished)["runs"]:
@@ -75,12 +78,12 @@ class TestResults:
         (curve,) = [
             curve
             for curve in found["curves"]
-            if (curve["language"], curve["strategy"]) == ("mean", "margin")
+            if (curve["language"], curve["strategy"]) == ("mean", DEFAULT)
         ]
         (compared,) = [
             each
             for each in found["comparisons"]
-            if (each["language"], each["strategy"]) == ("aaa", "margin")
+            if (each["language"], each["strategy"]) == ("aaa", DEFAULT)
         ]
 
         f1 = curve["points"][-1]["f1"]
