@@ -40,7 +40,10 @@ class Trial:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What was tried, in order, on how many texts, and when rates were last searched for."""
+    """What was tried, in order, and on how many texts.
+
+    ``rates_searched_with``: texts when rates were last searched for, 0 if never.
+    """
 
     base_model: str
     variant: str
@@ -87,7 +90,8 @@ def rates_to_try(
         return [settings.learning_rate]
     if not n_dev:
         return [UNSEARCHED_RATE * factor]
-    if last and n_training < _SEARCH_AGAIN_AT * last["rates_searched_with"]:
+    is_known = last and last["variant"] == settings.variant
+    if is_known and n_training < _SEARCH_AGAIN_AT * last["rates_searched_with"]:
         return [float(last["chosen"]["learning_rate"])]
     return [rate * factor for rate in RATES]
 

@@ -85,9 +85,9 @@ class Tuning:
             tagger = self._trial(rate, origin, last, _stage(progress, number, total))
             if best_trial(self._trials) is self._trials[-1]:
                 best = tagger
-        searched = len(rates) > 1 or not before
+        searched_before = int(before.get("rates_searched_with", 0))
         best.about = self._choice(
-            len(self._training) if searched else int(before["rates_searched_with"])
+            len(self._training) if len(rates) > 1 else searched_before
         ).about()
         return best
 

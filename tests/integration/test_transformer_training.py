@@ -310,6 +310,12 @@ class TestChoices:
         read = TransformerFamily(TaggerSettings(precision="float32")).load(tmp_path)
         assert json.dumps(read.about) == json.dumps(first.about)
 
+    def test_a_rate_that_was_not_searched_for_is_not_counted_as_such(self, tiny, first):
+        fixed = train(tiny, min_steps=1, learning_rate=1e-4)
+
+        assert fixed.about["rates_searched_with"] == 0
+        assert first.about["rates_searched_with"] == first.about["training_texts"]
+
     def test_the_choice_is_explained_to_the_loop(self, first):
         rate, score = (first.about["chosen"][key] for key in ("learning_rate", "dev_f1"))
 

@@ -26,7 +26,7 @@ def text(number, tags=("B-LOC", "O")):
 
 def about(rate=2e-4, searched_with=100):
     trials = (Trial(rate, "scratch", 0.5, 400, 500),)
-    return Choice("base", "full", "cpu", 120, 20, searched_with, trials).about()
+    return Choice("base", "trimmed", "cpu", 120, 20, searched_with, trials).about()
 
 
 @given(st.integers(0, 300))
@@ -72,6 +72,15 @@ def test_rates_are_searched_for_on_dev():
 @pytest.mark.parametrize(("training", "expected"), [(199, [2e-4]), (200, list(RATES))])
 def test_a_rate_is_taken_over_until_there_is_twice_as_much(training, expected):
     assert rates_to_try(SEARCHING, training, 20, about(searched_with=100)) == expected
+
+
+@pytest.mark.parametrize(
+    ("settings", "last"),
+    [(SEARCHING, about(searched_with=0)), (TaggerSettings(variant="full"), about())],
+    ids=["never searched for", "of another variant"],
+)
+def test_another_rate_is_not_taken_over(settings, last):
+    assert rates_to_try(settings, 100, 20, last) == list(RATES)
 
 
 def test_lora_takes_higher_rates():
