@@ -152,7 +152,10 @@ def task_to_json(number: int, item: Labelled, config: Any) -> dict[str, Any]:
     return {
         "id": number,
         "data": data,
-        "annotations": [annotation_to_json(one, item.text, config) for one in item.annotations],
+        "annotations": [
+            {"id": place, **annotation_to_json(made, item.text, config)}
+            for place, made in enumerate(item.annotations, start=1)
+        ],
     }
 
 

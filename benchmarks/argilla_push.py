@@ -2,9 +2,10 @@
 
 Two datasets of the same texts on one server. In one harambee pushes, in the other Argilla's SDK
 logs the same suggestions and metadata with ``dataset.records.log``. They take turns: our push stops
-after each thousand records while the SDK logs a thousand, so that both meet the same machine. Then
-a fifth of the suggestions changes and harambee pushes again: what it sends is counted. Memory is
-the most that this process ever held, after the first thousand records and after the last.
+after each thousand records while the SDK, in a process of its own, logs a thousand, so that both
+meet the same machine. Then a fifth of the suggestions changes and harambee pushes again: what it
+sends is counted. Memory is the most that harambee's process ever held, after the first thousand
+records and after the last.
 
 Argilla's search engine is the stand-in of the tests (Elasticsearch comes from no package index),
 and both arms wait for it alike.
@@ -13,6 +14,7 @@ and both arms wait for it alike.
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
 import resource
 import statistics
@@ -20,18 +22,19 @@ import tempfile
 import time
 from contextlib import ExitStack
 from itertools import count, cycle, islice
+from multiprocessing.connection import Connection
 from pathlib import Path
 
-import argilla as rg
-
 from argilla_pipeline.client import ArgillaClient
-from argilla_pipeline.connection import make_dataset
+from argilla_pipeline.connection import make_dataset, schema_of
 from argilla_pipeline.convert import metadata_to_json, suggestion_to_json, text_to_json
 from argilla_pipeline.importing import add_records, new_record
+from argilla_pipeline.schema import Schema
 from argilla_pipeline.testing.argilla_server import ArgillaServer, initialised_folder
 from argilla_pipeline.tool import ArgillaTool
 from backend.domain import Example, LabelScheme, Source, SourceKind, Span, Suggestion
 from backend.samples import LABELS, sample_texts
+from backend.settings import ArgillaSettings
 
 VENVS = Path(".venvs")
 RECORDS = int(os.environ.get("HARAMBEE_BENCH_RECORDS", "5000"))
@@ -67,7 +70,6 @@ class Bench:
     def __init__(self, server: ArgillaServer) -> None:
         self.client = ArgillaClient(server.url, server.owner.api_key)
         self.workspace = self.client.create_workspace(WORKSPACE)["id"]
-        self.sdk = rg.Argilla(api_url=server.url, api_key=server.owner.api_key)
         self.texts = examples()
         self.ours, self.our_records = self._dataset("ours")
         self.theirs, self.their_records = self._dataset("theirs")
@@ -79,37 +81,46 @@ class Bench:
         added = list(add_records(self.client, made, tool.schema, new))
         return tool, {record: self.texts[int(place)] for place, record in added}
 
-    def log(self, batch: list[Suggestion]) -> None:
-        """The SDK's way, which needs the fields of each record again."""
-        dataset = self.sdk.datasets("theirs", workspace=WORKSPACE)
-        schema = self.theirs.schema
-        records = []
-        for item in batch:
-            text = self.their_records[item.task_id].text
-            shown = suggestion_to_json(item, len(text), schema)
-            suggested = rg.Suggestion(
-                "spans", shown["value"], score=shown["score"], agent=shown["agent"], type="model"
+
+def log_in_turn(pipe: Connection, url: str, key: str, records: dict[str, Example]) -> None:
+    """Log the part of the records that the other end names, each time it does.
+
+    Sends the seconds that it took. The SDK needs the fields of each record again.
+    """
+    import argilla as rg  # noqa: PLC0415 - in this process alone
+
+    dataset = rg.Argilla(api_url=url, api_key=key).datasets("theirs", workspace=WORKSPACE)
+    made = suggestions(records, 1)
+    schema = schema_of(ArgillaClient(url, key), ArgillaSettings(), str(dataset.id))
+    pipe.send(0.0)
+    while part := pipe.recv():
+        batch = [
+            rg.Record(
+                id=item.task_id,
+                fields=text_to_json(records[item.task_id].text, {}, schema)["fields"],
+                metadata=metadata_to_json(item) | {"round": 1},
+                suggestions=[rg.Suggestion("spans", **told(item, records, schema))],
             )
-            records.append(
-                rg.Record(
-                    id=item.task_id,
-                    fields=text_to_json(text, {}, schema)["fields"],
-                    metadata=metadata_to_json(item) | {"round": 1},
-                    suggestions=[suggested],
-                )
-            )
-        dataset.records.log(records)
+            for item in made[slice(*part)]
+        ]
+        seconds, _ = timed(lambda batch=batch: dataset.records.log(batch))
+        pipe.send(seconds)
+
+
+def told(item: Suggestion, records: dict[str, Example], schema: Schema) -> dict[str, object]:
+    """A suggestion in the SDK's words."""
+    shown = suggestion_to_json(item, len(records[item.task_id].text), schema) or {}
+    return {key: shown[key] for key in ("value", "score", "agent", "type")}
 
 
 class Turns:
     """Told how far our push has come: stops its clock after each thousand, and lets the SDK log."""
 
-    def __init__(self, bench: Bench) -> None:
+    def __init__(self, sdk: Connection) -> None:
         self.pushing: list[float] = []
         self.logging: list[float] = []
         self.memory: list[float] = []
-        self._bench = bench
-        self._theirs = suggestions(bench.their_records, 1)
+        self._sdk = sdk
         self._started = time.perf_counter()
 
     def __call__(self, done: int, total: int, what: str = "") -> None:
@@ -118,9 +129,8 @@ class Turns:
             return
         self.pushing.append(time.perf_counter() - self._started)
         self.memory.append(most_memory_mb())
-        start = done - WINDOW
-        seconds, _ = timed(lambda: self._bench.log(self._theirs[start:done]))
-        self.logging.append(seconds)
+        self._sdk.send((done - WINDOW, done))
+        self.logging.append(self._sdk.recv())
         self._started = time.perf_counter()
 
 
@@ -143,10 +153,19 @@ def main() -> None:
         initialised_folder(VENVS / "argilla", VENVS / "argilla-data", folder)
         server = stack.enter_context(ArgillaServer(VENVS / "argilla", folder))
         bench = Bench(server)
-        turns = Turns(bench)
+        ours, theirs = multiprocessing.Pipe()
+        owner = server.owner.api_key
+        sdk = multiprocessing.get_context("spawn").Process(
+            target=log_in_turn, args=(theirs, server.url, owner, bench.their_records), daemon=True
+        )
+        sdk.start()
+        ours.recv()
+        turns = Turns(ours)
         stored = bench.ours.suggest(suggestions(bench.our_records, 1), "v1", turns)
         if stored != RECORDS:
             raise SystemExit(f"{stored} of {RECORDS} suggestions were stored.")
+        ours.send(None)
+        sdk.join()
         pushing, logging, memory = turns.pushing, turns.logging, turns.memory
         again = suggestions(bench.our_records, 2)
         second_seconds, sent = timed(lambda: bench.ours.suggest(again, "v2"))

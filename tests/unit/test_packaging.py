@@ -17,6 +17,8 @@ from typer.testing import CliRunner
 import backend
 from backend.cli import app
 from backend.errors import MissingExtraError
+from backend.settings import Settings
+from backend.tool_kinds import installed_tools
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("backend", "argilla_pipeline")
@@ -108,6 +110,14 @@ class TestCommand:
         (script,) = entry_points(group="console_scripts", name="harambee")
 
         assert script.load() is app
+
+    def test_so_is_the_one_for_argilla_which_is_found_as_a_tool(self) -> None:
+        points = project()["entry-points"]["harambee.tools"]
+
+        assert project()["scripts"]["harambee-argilla"] == "argilla_pipeline.cli:app"
+        assert {name: kind.name for name, kind in installed_tools(Settings()).items()} == {
+            name: name for name in points
+        }
 
     def test_it_says_the_version(self) -> None:
         result = CliRunner().invoke(app, ["--version"])
