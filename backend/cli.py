@@ -17,9 +17,11 @@ from backend.commands import (
     data,
     evaluate,
     label_errors,
+    leakage,
     llm,
     prompt,
     recordings,
+    sample,
     simulate,
 )
 from backend.commands.projects import ProjectOption, known_project
@@ -48,6 +50,8 @@ app.add_typer(llm.app, name="llm")
 app.add_typer(cost.app, name="cost")
 app.add_typer(prompt.app, name="prompt")
 app.add_typer(evaluate.app)
+app.add_typer(leakage.app)
+app.add_typer(sample.app)
 app.add_typer(data.app, name="data")
 app.add_typer(annotate.app)
 app.add_typer(audit.app)

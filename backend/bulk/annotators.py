@@ -6,9 +6,15 @@ from backend.errors import ConfigurationError
 from backend.llm.batch_annotator import BatchAnnotator, Parts
 from backend.llm.batches import Batches
 from backend.llm.confidence import confident
-from backend.llm.factory import build_annotator, build_batch_client, chosen_provider
-from backend.llm.fallback import with_fallback
+from backend.llm.factory import (
+    build_annotator,
+    build_batch_client,
+    build_paid_client,
+    chosen_provider,
+)
+from backend.llm.fallback import through, with_fallback
 from backend.llm.panel import Member
+from backend.llm.probes import Prober
 from backend.llm.replay import KnownAnswers, without_key
 from backend.protocols import Annotator, Progress, silent
 from backend.services import Services
@@ -69,6 +75,15 @@ def replaying(services: Services, account: str) -> Annotator:
         ),
     )
     return _configured(annotator)
+
+
+def asking_probes(services: Services, account: str) -> Prober:
+    """Questions of another kind than for labels, under the same budgets and limits."""
+    llm = services.settings.llm
+    paid = build_paid_client(llm, services.ledger(account), through(services.gates))
+    if paid is None:
+        raise no_llm()
+    return Prober(paid, SqlAnswerCache(services.database), llm.concurrency)
 
 
 def _configured(annotator: Annotator | None) -> Annotator:

@@ -73,16 +73,14 @@ def build_annotator(  # noqa: PLR0913 - the parts an annotator is made of
     :class:`~backend.errors.ConfigurationError` for a missing key, model or prompt, and
     :class:`~backend.errors.ProviderError` for a model whose price is not known.
     """
-    provider = chosen_provider(llm)
-    if provider is None:
+    paid = build_paid_client(llm, ledger, make_paid)
+    if paid is None:
         return None
-    if llm.confidence == "logprobs" and provider not in SAYS_LOGPROBS:
+    if llm.confidence == "logprobs" and paid.client.provider not in SAYS_LOGPROBS:
         raise ConfigurationError(
-            f"{provider} does not say how likely its tokens are. Set llm.confidence to stated, "
-            f"repetition or agreement."
+            f"{paid.client.provider} does not say how likely its tokens are. Set llm.confidence "
+            f"to stated, repetition or agreement."
         )
-    client = _client(provider, llm)
-    price = price_of(provider, client.model, llm.price_usd_per_million)
     prompt = chosen_prompt(llm)
     options = AnnotatorOptions(
         project_id,
@@ -94,9 +92,22 @@ def build_annotator(  # noqa: PLR0913 - the parts an annotator is made of
         logprobs=llm.confidence == "logprobs",
         repetition=repetition,
     )
-    policy = RetryPolicy(llm.max_attempts, llm.deadline_seconds)
-    paid = make_paid(client, price, ledger, policy)
     return LlmAnnotator(paid, prompt, cache, options)
+
+
+def build_paid_client(
+    llm: LlmSettings, ledger: Ledger, make_paid: MakePaid = PaidClient
+) -> PaidClient | None:
+    """The client of the settings, whose calls are in the ledger; ``None`` without a provider.
+
+    Raises what :func:`build_annotator` does for a missing key, model or price.
+    """
+    provider = chosen_provider(llm)
+    if provider is None:
+        return None
+    client = _client(provider, llm)
+    price = price_of(provider, client.model, llm.price_usd_per_million)
+    return make_paid(client, price, ledger, RetryPolicy(llm.max_attempts, llm.deadline_seconds))
 
 
 def build_batch_client(llm: LlmSettings) -> BatchClient | None:

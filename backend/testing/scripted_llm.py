@@ -160,21 +160,23 @@ class ScriptedLlm:
     def work_on(self, wire: WireProtocol, question: Question, share: Decimal = WHOLE) -> Completion:
         """Answer as far as the limit allows, and bill that share of the price."""
         self.stopping.wait(self.seconds)
-        reading = read_prompt(question.prompt)
-        if reading is None:
-            raise RequestRefusedError(400, "invalid_request_error", "no text in the prompt")
-        answer = reading.write([self._brain(text) for text in reading.texts])
+        texts, answer = self.answer(question)
         most = question.max_output_tokens
         stop = Stop.COMPLETE if _tokens_in(answer) <= most else Stop.TRUNCATED
         usage = Usage(_tokens_in(question.prompt), min(_tokens_in(answer), most))
         bill = share * cost(price_of(wire.provider, question.model), usage)
         with self._lock:
             self.calls.append(
-                BilledCall(
-                    wire.provider, question.model, reading.texts, question.prompt, usage, bill
-                )
+                BilledCall(wire.provider, question.model, texts, question.prompt, usage, bill)
             )
         return Completion(answer, stop, usage)
+
+    def answer(self, question: Question) -> tuple[tuple[str, ...], str]:
+        """The texts that a question is about, and what is written of them."""
+        reading = read_prompt(question.prompt)
+        if reading is None:
+            raise RequestRefusedError(400, "invalid_request_error", "no text in the prompt")
+        return reading.texts, reading.write([self._brain(text) for text in reading.texts])
 
     def __enter__(self) -> Self:
         self._thread.start()

@@ -93,11 +93,13 @@ DIRECTIONS: Mapping[str, set[str]] = {
     "backend.demo": APPLICATION | {"backend.report", "backend.samples", "backend.testing"},
     "backend.bulk": SERVICES,
     "backend.evaluation": SERVICES | {"backend.bulk", "backend.reports"},
+    "backend.leakage": SERVICES | {"backend.reports"},
     "backend.commands": APPLICATION
     | {
         "backend.bulk",
         "backend.datasets",
         "backend.evaluation",
+        "backend.leakage",
         "backend.report",
         "backend.reports",
         "backend.simulation",
