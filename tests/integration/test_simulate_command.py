@@ -12,9 +12,10 @@ import pytest
 from simulated import write_corpora
 from typer.testing import CliRunner
 
-from backend.active_learning.strategies import DEFAULT_BY_COST_UNIT
+from backend.active_learning.strategies import DEFAULT_BY_COST_UNIT, resolve
 from backend.cli import app
 
+DEFAULT = resolve("default", "sentence")
 SIZE = ("--first", "20%", "--step", "10%", "--rounds", "2", "--seeds", "2")
 
 DEFAULT = DEFAULT_BY_COST_UNIT["sentence"]
