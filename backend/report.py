@@ -66,6 +66,8 @@ def status_view(status: ProjectStatus) -> RenderableType:
         f"  LLM: {outcomes or 'not asked yet'}; {status.rejected_mentions} mentions rejected; "
         f"${status.spent_usd:.4f} of ${status.budget_usd:.2f} spent",
     ]
+    if status.audited:
+        lines.append(f"  {status.audited} labels made blind: harambee audit says what they tell")
     lines += [
         f"  job {job.id} {job.kind.value}: {job.state.value}"
         + (f", {job.what} {job.done}/{job.total}" if job.state.value == "running" else "")

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from backend.domain import Job, RoundReport
+from backend.quality.audit import is_audited
 from backend.services import Services
 from backend.store.projects import Project
 from backend.store.rounds import SqlRoundRecords
@@ -18,7 +19,7 @@ class ProjectStatus:
     """One project at a glance.
 
     ``outcomes`` counts the LLM's last answers by how they ended, ``rejected_mentions`` what it
-    named and the text does not hold; money is in US dollars.
+    named and the text does not hold; ``audited`` labels were made blind; money is in US dollars.
     """
 
     project: Project
@@ -32,11 +33,13 @@ class ProjectStatus:
     budget_usd: Decimal
     rounds: list[RoundReport]
     jobs: list[Job]
+    audited: int = 0
 
 
 def project_status(services: Services, project: Project) -> ProjectStatus:
     """Read a project's state from the store; the labelling tool is not asked."""
-    tasks, labelled = SqlTaskRecords(services.database, project.id).counts()
+    records = SqlTaskRecords(services.database, project.id)
+    tasks, labelled = records.counts()
     suggestions = SqlSuggestionRecords(services.database, project.id)
     rounds = SqlRoundRecords(services.database, project.id)
     return ProjectStatus(
@@ -51,4 +54,11 @@ def project_status(services: Services, project: Project) -> ProjectStatus:
         budget_usd=Decimal(str(services.settings.llm.budget_usd)),
         rounds=rounds.all(),
         jobs=services.jobs.standing(project.id),
+        audited=_audited(records, suggestions, services.settings.audit.share),
     )
+
+
+def _audited(records: SqlTaskRecords, suggestions: SqlSuggestionRecords, share: float) -> int:
+    """How many labels of audited texts were made without a suggestion in view."""
+    unseen = suggestions.shown_nothing()
+    return sum(task.id in unseen and is_audited(task.text, share) for task, _ in records.labelled())

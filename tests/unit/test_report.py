@@ -46,6 +46,11 @@ def status(**changes):
     return ProjectStatus(**(values | changes))
 
 
+def test_labels_made_blind_are_mentioned_where_there_are_any():
+    assert "25 labels made blind: harambee audit" in shown(status_view(status(audited=25)))
+    assert "blind" not in shown(status_view(status()))
+
+
 class TestPercent:
     @pytest.mark.parametrize(
         ("scores", "expected"),
