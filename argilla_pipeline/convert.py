@@ -54,6 +54,11 @@ def shown_text(text: str) -> str:
     return ASTRAL.sub(PLACEHOLDER, text)
 
 
+def hides_letters(text: str) -> bool:
+    """Whether the page would show placeholders for letters: whole scripts, not just emoji."""
+    return any(character.isalpha() for character in ASTRAL.findall(text))
+
+
 def text_to_json(text: str, metadata: Json, schema: Schema) -> dict[str, Any]:
     """``fields`` and ``metadata`` of a record with this text.
 

@@ -8,7 +8,7 @@ from functools import cached_property
 from argilla_pipeline import webhooks
 from argilla_pipeline.client import ArgillaClient
 from argilla_pipeline.connection import client_for, schema_of
-from argilla_pipeline.schema import Schema
+from argilla_pipeline.schema import Schema, sorted_link
 from argilla_pipeline.tool import ArgillaTool
 from backend.domain import LabelScheme
 from backend.protocols import AnnotationTool
@@ -50,6 +50,10 @@ class ArgillaKind:
         """Where a dataset keeps texts and spans, and its name."""
         schema = schema_of(self.client, self._settings, external_id)
         return schema.to_text(), str(self.client.dataset(external_id)["name"])
+
+    def link(self, project: Project) -> str:
+        """The annotation page in order of uncertainty."""
+        return sorted_link(self._settings.url.strip().rstrip("/"), project.external_id)
 
     def read_event(self, headers: Mapping[str, str], body: bytes) -> ToolEvent:
         """What a webhook says."""

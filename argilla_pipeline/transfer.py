@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from argilla_pipeline.client import ArgillaClient
+from argilla_pipeline.convert import hides_letters
 from argilla_pipeline.formats import (
     FileKind,
     Labelled,
@@ -55,7 +56,8 @@ def import_file(
         items = read_file(path, file_format or kind_of_file(path), tool.schema.scheme, language)
         me = str(operations.client.me()["id"]) if with_labels else None
         left_out: list[str] = []
-        new = to_records(items, tool.schema, me, left_out)
+        unreadable: list[str] = []
+        new = to_records(noted(items, unreadable), tool.schema, me, left_out)
         with progress_bar() as progress:
             dataset = project.external_id
             added = add_records(operations.client, dataset, tool.schema, new, progress)
@@ -63,6 +65,20 @@ def import_file(
         console.print(f"{count} texts are in the dataset.")
         if left_out:
             console.print(f"{len(left_out)} spans were left out; the first: {left_out[0]}")
+        if unreadable:
+            console.print(
+                f"{len(unreadable)} texts hold letters that Argilla's page counts wrongly; it "
+                "shows a placeholder for each, and annotators cannot read them. Label these in "
+                f"Label Studio. The first: {unreadable[0]}"
+            )
+
+
+def noted(items: Iterable[Labelled], unreadable: list[str]) -> Iterator[Labelled]:
+    """The same texts; ids of those that annotators could not read are noted."""
+    for item in items:
+        if hides_letters(item.text):
+            unreadable.append(item.id)
+        yield item
 
 
 def to_records(

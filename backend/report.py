@@ -68,6 +68,7 @@ def status_view(status: ProjectStatus) -> RenderableType:
     ]
     if status.audited:
         lines.append(f"  {status.audited} labels made blind: harambee audit says what they tell")
+    lines += [f"  annotators begin at {status.link}"] if status.link else []
     lines += [
         f"  job {job.id} {job.kind.value}: {job.state.value}"
         + (f", {job.what} {job.done}/{job.total}" if job.state.value == "running" else "")

@@ -244,6 +244,11 @@ class Services:
             config, title = kind_of(project, self.tool_kinds).describe(project.external_id)
         return self.projects.register(project.tool, project.external_id, config, title)
 
+    def link_of(self, project: Project) -> str | None:
+        """Where annotators begin, for tools that have to be told; ``None`` for the others."""
+        kind = self.tool_kinds.get(project.tool)
+        return kind.link(project) if kind else None
+
     def version_of(self, project: Project) -> str:
         """The version string of what is suggested in the project now."""
         records = SqlSuggestionRecords(self.database, project.id)

@@ -20,6 +20,8 @@ class ProjectStatus:
 
     ``outcomes`` counts the LLM's last answers by how they ended, ``rejected_mentions`` what it
     named and the text does not hold; ``audited`` labels were made blind; money is in US dollars.
+    ``link`` is where annotators begin, in tools that do not serve the least certain task first by
+    themselves.
     """
 
     project: Project
@@ -34,6 +36,7 @@ class ProjectStatus:
     rounds: list[RoundReport]
     jobs: list[Job]
     audited: int = 0
+    link: str | None = None
 
 
 def project_status(services: Services, project: Project) -> ProjectStatus:
@@ -55,6 +58,7 @@ def project_status(services: Services, project: Project) -> ProjectStatus:
         rounds=rounds.all(),
         jobs=services.jobs.standing(project.id),
         audited=_audited(records, suggestions, services.settings.audit.share),
+        link=services.link_of(project),
     )
 
 

@@ -51,6 +51,9 @@ class ToolKind(Protocol):
     def describe(self, external_id: str) -> tuple[str, str]:
         """A project's labelling config and title, as the tool has them now."""
 
+    def link(self, project: Project) -> str:
+        """Where annotators of a project begin, least certain task first; the tool is not asked."""
+
     def read_event(self, headers: Mapping[str, str], body: bytes) -> ToolEvent:
         """What a webhook says, before it is known to be genuine.
 

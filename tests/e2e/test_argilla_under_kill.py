@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+import requests
 from argilla_team import Team
 from harambee_processes import numbered_sample, scripted, wait_until
 from sqlalchemy import func, select
@@ -18,13 +19,20 @@ from backend.testing.scripted_llm import ScriptedLlm
 pytestmark = pytest.mark.e2e
 
 TEXTS, ACCEPTED, BATCH = 80, 30, 5
+NEVER = 100_000
 
 
 @pytest.fixture(scope="module")
 def team(request, tmp_path_factory):
     examples = numbered_sample(TEXTS)
     with ScriptedLlm(gold_with_errors(examples, LABELS, rng_seed=0)) as llm:
-        made = Team(request.config, tmp_path_factory.mktemp("killed"), examples, llm=scripted(llm))
+        made = Team(
+            request.config,
+            tmp_path_factory.mktemp("killed"),
+            examples,
+            llm=scripted(llm),
+            jobs={"reconcile_seconds": NEVER},
+        )
         # Small requests, so that there is a middle to be killed in.
         text = made.harambee.config.read_text(encoding="utf-8")
         made.harambee.config.write_text(
@@ -48,6 +56,13 @@ def kill_when(team, verb, condition):
     assert process.poll() is None, f"{verb} ended before it could be killed"
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
+
+
+def is_up(team):
+    try:
+        return requests.get(f"{team.harambee.address}/health", timeout=1).ok
+    except requests.RequestException:
+        return False
 
 
 def in_round(team, number):
@@ -88,10 +103,25 @@ class TestPush:
         assert order == sorted(order, reverse=True)
 
 
+class TestWatch:
+    def test_it_hears_of_a_label_and_ends_with_its_web_process(self, team):
+        program = [sys.executable, "-m", "argilla_pipeline", "--config", str(team.harambee.config)]
+        with subprocess.Popen([*program, "watch"], start_new_session=True) as process:
+            try:
+                wait_until(lambda: is_up(team), "the web process")
+                team.first = team.submit(team.served()[0])
+                team.labels_arrive([team.first])
+            finally:
+                process.terminate()
+            process.wait(30)
+        assert not is_up(team)
+
+
 class TestPull:
     def test_every_label_is_there_once_after_a_kill(self, team):
-        team.responses = [team.submit(record) for record in team.served(TEXTS)[:ACCEPTED]]
-        kill_when(team, "pull", team.work().tasks.labelled)
+        new = [team.submit(record) for record in team.served(TEXTS)[: ACCEPTED - 1]]
+        team.responses = [team.first, *new]
+        kill_when(team, "pull", lambda: len(team.work().tasks.labelled()) > 1)
         team.command("pull")
         assert team.in_the_store() == sorted(team.responses)
         assert count(team, AnnotationRow) == ACCEPTED

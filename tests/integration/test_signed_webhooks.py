@@ -114,5 +114,11 @@ def test_an_unknown_tool_is_not_found(browserless):
     assert browserless.post("/webhooks/paper", data=b"{}").status_code == 404
 
 
+def test_the_page_leads_annotators_to_the_least_certain_text(browserless):
+    page = browserless.get("/", auth=("label", "studio")).text
+    assert "/dataset/d1/annotation-mode" in page
+    assert "sort=metadata.uncertainty.desc" in page
+
+
 def test_the_rest_of_the_site_stays_behind_its_password(browserless):
     assert browserless.get("/").status_code == 401

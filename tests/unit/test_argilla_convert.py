@@ -15,6 +15,7 @@ from argilla_pipeline.convert import (
     DRAFT,
     ORIGINAL,
     agent_of,
+    hides_letters,
     holds,
     metadata_to_json,
     original_text,
@@ -76,6 +77,10 @@ class TestTexts:
     def test_only_a_text_with_such_characters_is_kept_twice(self):
         assert ORIGINAL not in record("Ọbásanjọ́ lọ sí Èkó .")["metadata"]
         assert record("🌍 Thabo")["metadata"][ORIGINAL] == "🌍 Thabo"
+
+    @pytest.mark.parametrize(("text", "hidden"), [("🌍 Thabo", False), ("𞤀𞤣𞤤𞤢𞤥", True)])
+    def test_letters_that_the_page_would_hide_are_told_from_emoji(self, text, hidden):
+        assert hides_letters(text) is hidden
 
     def test_a_text_that_was_changed_in_argilla_is_what_it_is_there(self):
         kept = record("🌍 Thabo")["metadata"]
