@@ -68,7 +68,9 @@ def status_view(status: ProjectStatus) -> RenderableType:
     ]
     if status.audited:
         lines.append(f"  {status.audited} labels made blind: harambee audit says what they tell")
-    lines += [f"  annotators begin at {status.link}"] if status.link else []
+    if status.link:
+        lines.append(f"  annotators begin at {status.link}")
+        lines.append(f"  for commands with --project its number is {status.project.id}")
     lines += [
         f"  job {job.id} {job.kind.value}: {job.state.value}"
         + (f", {job.what} {job.done}/{job.total}" if job.state.value == "running" else "")
