@@ -15,6 +15,7 @@ from backend.commands import (
     cost,
     crowd,
     data,
+    drift,
     evaluate,
     label_errors,
     leakage,
@@ -56,6 +57,7 @@ app.add_typer(data.app, name="data")
 app.add_typer(annotate.app)
 app.add_typer(audit.app)
 app.add_typer(crowd.app)
+app.add_typer(drift.app)
 app.add_typer(label_errors.app)
 app.add_typer(simulate.app)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -34,6 +35,14 @@ def version_name(number: int) -> str:
 def version_number(name: str) -> int:
     """Undo :func:`version_name`."""
     return int(name.removeprefix(VERSION_PREFIX))
+
+
+@dataclass(frozen=True, slots=True)
+class Pushed:
+    """What the tool holds for a task: the number of its version, and a digest of what it is."""
+
+    version: int
+    digest: str
 
 
 class SqlSuggestionRecords:
@@ -188,6 +197,16 @@ class SqlSuggestionRecords:
         )
         return {
             row.external_id for row in read_in_pages(self._database, query, TaskRow.external_id)
+        }
+
+    def pushed(self) -> dict[str, Pushed]:
+        """What the tool holds, by task; without tasks for which nothing was ever pushed."""
+        query = select(TaskRow.external_id, TaskRow.pushed_version, TaskRow.pushed_digest).where(
+            TaskRow.project_id == self._project_id, TaskRow.pushed_digest.is_not(None)
+        )
+        return {
+            row.external_id: Pushed(row.pushed_version, row.pushed_digest)
+            for row in read_in_pages(self._database, query, TaskRow.external_id)
         }
 
     def rejections(self) -> int:
