@@ -4,6 +4,8 @@ An LLM's labels can help a tagger or hurt it, and nobody knows before. So each w
 tried in cross-validation on the human labels (Stone, 1974): left out, corrected (see
 :mod:`backend.active_learning.correction`), or as they are; a human label weighs three of them. The
 way with the best strict span F1 trains the tagger; at equal F1 the one that uses the LLM less.
+Labels as they are have to be better than corrected ones by more than a standard error (Breiman et
+al., 1984): a mistake there costs more than it can bring.
 """
 
 from __future__ import annotations
@@ -13,14 +15,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
+import numpy as np
+
 from backend.active_learning.correction import confusion, corrected
 from backend.active_learning.label_loss import HUMAN_WEIGHT
 from backend.active_learning.trainer import Trainer, folds_of
 from backend.domain import Example, LabelScheme, SpanScores
 from backend.protocols import Tagger
+from backend.quality.intervals import f1_of, resampled_sums
 from backend.quality.span_f1 import SpanPair, span_scores
 
 FOLDS = 3
+RESAMPLES = 500
 
 
 class Mix(enum.StrEnum):
@@ -96,15 +102,40 @@ def learn_from_both(
     if len(judges) < folds:
         reason = f"{len(judges)} human labels with a span are too few to judge the LLM's by"
         return _learnt(labels, Mix.AS_GIVEN, trainer, reason)
-    scores = cross_validate(labels, trainer, folds)
-    best = max(Mix, key=lambda way: scores[way].f1)  # the first of equals
+    pairs = cross_validate(labels, trainer, folds)
+    scores = {way: span_scores(found) for way, found in pairs.items()}
+    best = preferred(pairs, trainer.rng)
     found = ", ".join(f"{way.value} {100 * scores[way].f1:.1f}" for way in Mix)
     mixture = _learnt(labels, best, trainer, f"cross-validated F1: {found}")
     return replace(mixture, scores=MappingProxyType(scores))
 
 
-def cross_validate(labels: Labels, trainer: Trainer, folds: int) -> dict[Mix, SpanScores]:
-    """Strict span counts of each way on human labels that it did not see.
+def preferred(pairs: Mapping[Mix, Sequence[SpanPair]], rng: np.random.Generator) -> Mix:
+    """The way to take, by the human and found spans of the same texts in each way."""
+    f1 = {way: span_scores(found).f1 for way, found in pairs.items()}
+    modest = Mix.CORRECTED if f1[Mix.CORRECTED] > f1[Mix.NONE] else Mix.NONE
+    gain = f1[Mix.AS_GIVEN] - f1[modest]
+    if gain > 0 and gain > _standard_error(pairs[Mix.AS_GIVEN], pairs[modest], rng):
+        return Mix.AS_GIVEN
+    return modest
+
+
+def _standard_error(
+    one: Sequence[SpanPair], other: Sequence[SpanPair], rng: np.random.Generator
+) -> float:
+    """Of the difference between two F1 on the same texts, by bootstrap over these."""
+    counts = np.array([[*_counts(a), *_counts(b)] for a, b in zip(one, other, strict=True)])
+    sums = resampled_sums(counts, rng, RESAMPLES)
+    return float(np.std(f1_of(sums[:, :3]) - f1_of(sums[:, 3:])))
+
+
+def _counts(pair: SpanPair) -> tuple[int, int, int]:
+    scores = span_scores([pair])
+    return scores.true_positives, scores.false_positives, scores.false_negatives
+
+
+def cross_validate(labels: Labels, trainer: Trainer, folds: int) -> dict[Mix, list[SpanPair]]:
+    """Human and found spans of human-labelled texts, in each way that has not seen them.
 
     Copies of a text share a fold, and no label of a held-out text takes part in anything.
     """
@@ -121,7 +152,7 @@ def cross_validate(labels: Labels, trainer: Trainer, folds: int) -> dict[Mix, Sp
             examples = training_set(seen, way, base, trainer.scheme)
             tagger = base if way is Mix.NONE else trainer.train_apart(examples)
             pairs[way] += _found(tagger, inside)
-    return {way: span_scores(pairs[way]) for way in Mix}
+    return pairs
 
 
 def training_set(

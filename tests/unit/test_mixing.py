@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from backend.active_learning.mixing import Mix, learn_from_both
+from backend.active_learning.mixing import Mix, learn_from_both, preferred
 from backend.active_learning.trainer import Trainer
 from backend.domain import Example, LabelScheme, Span
 from backend.errors import InputError
@@ -178,3 +178,29 @@ class TestLimits:
 
         assert starts[-1] is earlier
         assert not any(starts[:-1])
+
+
+class TestPreference:
+    ADA, LAGOS = Span(0, 3, "PER"), Span(9, 14, "LOC")
+
+    def found(self, right: range) -> list[tuple[tuple[Span, ...], tuple[Span, ...]]]:
+        """Sixty texts, those in ``right`` with both spans found, the rest with one of two."""
+        gold = (self.ADA, self.LAGOS)
+        return [(gold, gold if place in right else (self.ADA,)) for place in range(60)]
+
+    def preferred(self, none: range, corrected: range, as_given: range) -> Mix:
+        right = {Mix.NONE: none, Mix.CORRECTED: corrected, Mix.AS_GIVEN: as_given}
+        pairs = {way: self.found(places) for way, places in right.items()}
+        return preferred(pairs, np.random.default_rng(0))
+
+    def test_a_clear_lead_of_labels_as_given_is_taken(self):
+        assert self.preferred(range(10), range(20), range(50)) is Mix.AS_GIVEN
+
+    def test_a_lead_within_chance_is_not(self):
+        assert self.preferred(range(10), range(40), range(19, 60)) is Mix.CORRECTED
+
+    def test_what_does_not_help_is_left_out(self):
+        assert self.preferred(range(40), range(30), range(40)) is Mix.NONE
+
+    def test_equal_ways_use_the_llm_least(self):
+        assert self.preferred(range(30), range(30), range(30)) is Mix.NONE
