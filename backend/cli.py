@@ -17,6 +17,7 @@ from backend.commands import (
     data,
     drift,
     evaluate,
+    fairness,
     label_errors,
     leakage,
     llm,
@@ -58,6 +59,7 @@ app.add_typer(annotate.app)
 app.add_typer(audit.app)
 app.add_typer(crowd.app)
 app.add_typer(drift.app)
+app.add_typer(fairness.app)
 app.add_typer(label_errors.app)
 app.add_typer(simulate.app)
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 
+from backend.active_learning.balancing import balanced
 from backend.active_learning.cold_start import by_llm_confidence
 from backend.domain import NO_SOURCE, SourceKind, Suggestion, Task
+from backend.quality.audit import is_audited
 
 
 def compose(
@@ -41,3 +44,29 @@ def in_present_order(suggestions: Sequence[Suggestion]) -> list[Suggestion]:
         replace(item, confidence=place)
         for item, place in zip(suggestions, places.tolist(), strict=True)
     ]
+
+
+def slices_in_turn(
+    tasks: Sequence[Task],
+    suggestions: Sequence[Suggestion],
+    labelled: Sequence[Task],
+    key: str,
+    *,
+    audit_share: float = 0.0,
+) -> list[Suggestion]:
+    """The suggestions with confidences that bring slices of ``key`` in the tasks' metadata in turn.
+
+    One suggestion per task goes in and comes out, in the same order. ``labelled`` tasks count for
+    their slice; tasks without the key are a slice of their own. Audited tasks stay at their places.
+    """
+    counts = Counter(task.meta.get(key, "") for task in labelled)
+    places = [at for at, task in enumerate(tasks) if not is_audited(task.text, audit_share)]
+    confidences = balanced(
+        [suggestions[at].confidence for at in places],
+        [tasks[at].meta.get(key, "") for at in places],
+        counts,
+    )
+    turned = list(suggestions)
+    for at, value in zip(places, confidences.tolist(), strict=True):
+        turned[at] = replace(suggestions[at], confidence=value)
+    return turned

@@ -40,7 +40,7 @@ from backend.active_learning.risk_control import Goal
 from backend.active_learning.routing import Plan, plan_routes
 from backend.active_learning.stopping import Limits, advise, agreement_on, stop_set
 from backend.active_learning.trainer import Trainer
-from backend.composing import compose, in_present_order
+from backend.composing import compose, in_present_order, slices_in_turn
 from backend.domain import (
     Example,
     Outcome,
@@ -246,7 +246,7 @@ def suggest(
     serving = work.models.serving()
     tagged = list(tag(work, pool, serving, progress, query(work) if serving else None))
     work.suggestions.keep(tagged)
-    composed = _compose(work, pool, tagged, preferred)
+    composed = _compose(work, pool, tagged, preferred, in_turns=True)
     if serving is None and work.showing.cold_start == "clusters":
         composed = in_present_order(composed)
     composed = in_routed_order(composed, work.tasks.routes())
@@ -280,6 +280,8 @@ def _compose(
     tasks: Sequence[Task],
     tagged: Iterable[Suggestion],
     preferred: SourceKind | None,
+    *,
+    in_turns: bool = False,
 ) -> list[Suggestion]:
     composed = compose(
         tasks,
@@ -287,7 +289,13 @@ def _compose(
         {suggestion.task_id: suggestion for suggestion in tagged},
         preferred or preferred_source(work),
     )
-    return hide(tasks, composed, work.audit_share)
+    shown = hide(tasks, composed, work.audit_share)
+    if in_turns and work.showing.balance_by:
+        labelled = [task for task, _ in work.tasks.labelled()]
+        return slices_in_turn(
+            tasks, shown, labelled, work.showing.balance_by, audit_share=work.audit_share
+        )
+    return shown
 
 
 def tag(

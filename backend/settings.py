@@ -173,6 +173,7 @@ class SuggestionSettings(Section):
     strategy: StrategyName = "default"
     cost_unit: Literal["sentence", "token", "minute"] = "sentence"
     cold_start: Literal["llm-confidence", "clusters"] = "llm-confidence"
+    balance_by: str | None = None
 
 
 class StoppingSettings(Section):

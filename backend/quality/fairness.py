@@ -1,0 +1,178 @@
+"""Is the work as good for everybody? Scores by slice, and gaps that chance does not explain.
+
+A slice's gap is its score less that of all other texts of the same key. Were the slice nothing
+special, its texts might as well be any others: the permutation test looks how often as many random
+texts differ as much. Many slices are looked at, so p-values are adjusted together (Holm, 1979).
+Slices with too few spans are listed, and not judged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from backend.errors import InputError
+from backend.protocols import FloatArray
+from backend.quality.comparison import holm
+from backend.quality.intervals import (
+    LEVEL,
+    Interval,
+    Statistic,
+    bootstrap,
+    f1_of,
+    percentile_interval,
+    precision_of,
+    recall_of,
+    resampled_sums,
+)
+from backend.quality.slices import Case, slice_names
+
+FEWEST_TEXTS = 10
+FEWEST_SPANS = 30
+"""Gold spans that a slice and the rest need each to be compared."""
+PERMUTATIONS = 4999
+_DRAWS_AT_ONCE = 4_000_000
+
+STATISTICS: Mapping[str, Statistic] = {"F1": f1_of, "recall": recall_of}
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """A slice's score less that of the rest. ``adjusted``: for all gaps tested together."""
+
+    statistic: str
+    difference: Interval
+    p_value: float
+    adjusted: float = 1.0
+
+    def is_significant(self, at: float = 1 - LEVEL) -> bool:
+        """Whether chance is a bad explanation."""
+        return self.adjusted < at
+
+
+@dataclass(frozen=True, slots=True)
+class SliceScores:
+    """One slice: sizes, strict span scores, and gaps, none where it or the rest is too small."""
+
+    key: str
+    name: str
+    texts: int
+    spans: int
+    precision: Interval
+    recall: Interval
+    f1: Interval
+    gaps: tuple[Gap, ...] = ()
+    too_small: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Fairness:
+    """All slices of all keys."""
+
+    slices: tuple[SliceScores, ...]
+
+    @property
+    def found(self) -> list[tuple[SliceScores, Gap]]:
+        """Gaps that chance does not explain, the worst first."""
+        gaps = [(each, gap) for each in self.slices for gap in each.gaps if gap.is_significant()]
+        return sorted(gaps, key=lambda pair: pair[1].difference.value)
+
+
+def fairness_of(  # noqa: PLR0913 - sizes have defaults
+    cases: Sequence[Case],
+    keys: Sequence[str],
+    rng: np.random.Generator,
+    *,
+    fewest_texts: int = FEWEST_TEXTS,
+    fewest_spans: int = FEWEST_SPANS,
+    permutations: int = PERMUTATIONS,
+) -> Fairness:
+    """Score every slice under the keys and test its gaps.
+
+    Raises :class:`~backend.errors.InputError` without texts.
+    """
+    if not cases:
+        raise InputError("There is no text with gold labels to measure on.")
+    counts = np.array([counts_of(case) for case in cases])
+    slices = []
+    for key in keys:
+        names = np.array(slice_names(cases, key), dtype=object)
+        for name in sorted(set(names)):
+            chosen = np.array(names == name, dtype=np.bool_)
+            scores = _scores(key, name, counts[chosen], rng)
+            small = any(
+                len(part) < fewest_texts or (part[:, 0] + part[:, 2]).sum() < fewest_spans
+                for part in (counts[chosen], counts[~chosen])
+            )
+            gaps = () if small else _gaps(counts, chosen, rng, permutations)
+            slices.append(replace(scores, gaps=gaps, too_small=small))
+    return Fairness(tuple(_adjusted(slices)))
+
+
+def counts_of(case: Case) -> tuple[int, int, int]:
+    """Right, spurious and missed spans of a text."""
+    gold, given = set(case.gold), set(case.given)
+    return len(gold & given), len(given - gold), len(gold - given)
+
+
+def _scores(key: str, name: str, counts: FloatArray, rng: np.random.Generator) -> SliceScores:
+    return SliceScores(
+        key,
+        name,
+        texts=len(counts),
+        spans=int(counts[:, 0].sum() + counts[:, 2].sum()),
+        precision=bootstrap(counts, precision_of, rng),
+        recall=bootstrap(counts, recall_of, rng),
+        f1=bootstrap(counts, f1_of, rng),
+    )
+
+
+def _gaps(
+    counts: FloatArray,
+    chosen: npt.NDArray[np.bool_],
+    rng: np.random.Generator,
+    permutations: int,
+) -> tuple[Gap, ...]:
+    ours, theirs = counts[chosen], counts[~chosen]
+    ours_drawn, theirs_drawn = resampled_sums(ours, rng), resampled_sums(theirs, rng)
+    total = counts.sum(axis=0)
+    moved = _random_sums(counts, len(ours), rng, permutations)
+    gaps = []
+    for name, statistic in STATISTICS.items():
+        value = float(statistic(ours.sum(axis=0)) - statistic(theirs.sum(axis=0)))
+        drawn = statistic(ours_drawn) - statistic(theirs_drawn)
+        by_chance = np.abs(statistic(moved) - statistic(total - moved))
+        as_large = np.count_nonzero(by_chance >= abs(value) - 1e-12)
+        p_value = float((as_large + 1) / (permutations + 1))
+        gaps.append(Gap(name, percentile_interval(value, drawn), p_value))
+    return tuple(gaps)
+
+
+def _random_sums(
+    counts: FloatArray, size: int, rng: np.random.Generator, permutations: int
+) -> FloatArray:
+    """(permutations, 3), added counts of ``size`` random texts."""
+    at_once = max(1, _DRAWS_AT_ONCE // len(counts))
+    sums = []
+    for start in range(0, permutations, at_once):
+        draws = rng.random((min(at_once, permutations - start), len(counts)))
+        chosen = np.argpartition(draws, size - 1, axis=1)[:, :size]
+        member = np.zeros_like(draws)
+        np.put_along_axis(member, chosen, 1.0, axis=1)
+        sums.append(member @ counts)
+    return np.concatenate(sums)
+
+
+def _adjusted(slices: Sequence[SliceScores]) -> list[SliceScores]:
+    """The slices with p-values adjusted for all gaps.
+
+    A key with two slices has one gap, seen from both sides; it is counted twice, which is careful.
+    """
+    adjusted = iter(holm([gap.p_value for each in slices for gap in each.gaps]))
+    return [
+        replace(each, gaps=tuple(replace(gap, adjusted=next(adjusted)) for gap in each.gaps))
+        for each in slices
+    ]
