@@ -58,7 +58,4 @@ def test_slices_take_turns_before_and_after_learning(work):
 def test_without_the_setting_the_queue_is_the_strategys(work):
     plain = replace(work, showing=work.showing.model_copy(update={"balance_by": None}))
 
-    assert (
-        queue(plain, loop.begin(plain).version)[:20:2]
-        != queue(work, loop.begin(work).version)[:20:2]
-    )
+    assert queue(plain, loop.begin(plain).version)[:16].count("south") > 8
