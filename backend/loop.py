@@ -55,6 +55,7 @@ from backend.protocols import (
     Explained,
     Progress,
     Tagger,
+    reading,
     silent,
 )
 from backend.quality.audit import hide, mixed
@@ -357,10 +358,12 @@ def learn(work: Workspace, progress: Progress = silent) -> RoundReport:
     generator = np.random.default_rng([work.learning.seed, number])
     serving = work.models.serving()
     start = bare(serving[1]) if serving else None
+    texts = [task.text for task in work.tasks.pool()] + [example.text for example in training]
+    family = reading(work.family, texts)
     mixture = learn_from_both(
         training,
         llm_examples(work),
-        Trainer(work.family, work.scheme, generator, progress, start),
+        Trainer(family, work.scheme, generator, progress, start),
         None if work.learning.llm_labels == "auto" else Mix(work.learning.llm_labels),
     )
     candidate = mixture.tagger

@@ -154,6 +154,25 @@ class TaggerFamily(Protocol):
         """
 
 
+@runtime_checkable
+class Reading(Protocol):
+    """What a family may promise besides: to learn from texts that nobody has labelled."""
+
+    def with_texts(self, texts: Sequence[str]) -> TaggerFamily:
+        """The same family, whose trainings know these texts; itself it is not changed.
+
+        The same texts in any order give the same family. Few texts, or none, are no error.
+        """
+
+
+def reading(family: TaggerFamily, texts: Sequence[str]) -> TaggerFamily:
+    """The family with these texts read, where it can make use of them.
+
+    What a tagger is judged by must not be among them.
+    """
+    return family.with_texts(texts) if isinstance(family, Reading) else family
+
+
 @dataclass(frozen=True, slots=True)
 class Pool:
     """What a query strategy may look at: unlabelled texts and what is known of them.

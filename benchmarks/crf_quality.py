@@ -1,12 +1,13 @@
 """Strict span F1 of the CRF, by language and number of labelled sentences.
 
 The protocol: so many sentences are drawn at random from the language's train part, once per seed
-(size ``all``: all of them, once); a CRF learns from them alone and is scored on the test part.
-A figure is the mean over the seeds. Beside it stands the same CRF with the features of
-sklearn-crfsuite's tutorial (word, suffixes, case and digits, of the neighbours too), on the same
-draws. ``ratio`` is how many times fewer errors, as 1 - F1 on the mean over languages and sizes, the
-features of harambee leave. ``--auxiliary`` adds a third arm that may learn from the other languages
-as well (:mod:`backend.tagger.auxiliary`).
+(size ``all``: all of them, once); a CRF learns from their labels, and from the texts of the whole
+train part without labels, as a project's CRF does from its pool; it is scored on the test part. A
+figure is the mean over the seeds. ``labels only`` has not read the texts. Beside them stands the
+same CRF with the features of sklearn-crfsuite's tutorial (word, suffixes, case and digits, of the
+neighbours too), on the same draws. ``ratio`` is how many times fewer errors, as 1 - F1 on the mean
+over languages and sizes, the features of harambee leave. ``--auxiliary`` adds an arm that may learn
+from the other languages as well (:mod:`backend.tagger.auxiliary`).
 
 Without research data the shipped sample is split instead, which says nothing but that it runs.
 """
@@ -27,6 +28,7 @@ import pycrfsuite
 from rich.progress import track
 
 from backend.domain import Example, LabelScheme, Span
+from backend.protocols import TaggerFamily
 from backend.quality.span_f1 import span_scores
 from backend.samples import sample_texts
 from backend.tagger.auxiliary import AuxiliaryFamily
@@ -130,27 +132,45 @@ def tutorial(training: Sequence[Example], scheme: LabelScheme, test: Sequence[Ex
         return f1(found, test)
 
 
-def ours(training: Sequence[Example], scheme: LabelScheme, test: Sequence[Example]) -> float:
-    tagger = CrfFamily().train(training, scheme, np.random.default_rng(0))
-    return f1([tagging.spans for tagging in tagger.tag([one.text for one in test])], test)
-
-
-def with_others(
+def ours(
+    family: TaggerFamily,
     training: Sequence[Example],
     scheme: LabelScheme,
     test: Sequence[Example],
-    others: Mapping[str, Sequence[Example]],
+) -> float:
+    tagger = family.train(training, scheme, np.random.default_rng(0))
+    return f1([tagging.spans for tagging in tagger.tag([one.text for one in test])], test)
+
+
+def reader(corpus: Corpus, test: Sequence[Example]) -> CrfFamily:
+    """A family that has read the train part's texts; none of those that it is scored on."""
+    scored = {example.text for example in test}
+    texts = [example.text for example in corpus["train"] if example.text not in scored]
+    return CrfFamily().with_texts(texts)
+
+
+def with_others(
+    family: AuxiliaryFamily,
+    training: Sequence[Example],
+    scheme: LabelScheme,
+    test: Sequence[Example],
     seed: int,
 ) -> tuple[float, bool]:
     """The F1, and whether the others' labels were used."""
+    tagger = family.train(training, scheme, np.random.default_rng(seed))
+    found = [tagging.spans for tagging in tagger.tag([one.text for one in test])]
+    return f1(found, test), tagger.decision.accepted
+
+
+def beside(
+    family: CrfFamily, others: Mapping[str, Sequence[Example]], test: Sequence[Example]
+) -> AuxiliaryFamily:
+    """The family with the others' labels; none of the texts that it is scored on."""
     scored = {example.text for example in test}
     sources = {
         name: [one for one in texts if one.text not in scored] for name, texts in others.items()
     }
-    family = AuxiliaryFamily(CrfFamily(), sources)
-    tagger = family.train(training, scheme, np.random.default_rng(seed))
-    found = [tagging.spans for tagging in tagger.tag([one.text for one in test])]
-    return f1(found, test), tagger.decision.accepted
+    return AuxiliaryFamily(family, sources)
 
 
 def measure(
@@ -158,12 +178,15 @@ def measure(
 ) -> dict[str, float]:
     """Mean F1 of each arm, and the share of draws in which the others' labels were used."""
     scheme, test = scheme_of(corpus), corpus[split]
+    reading = reader(corpus, test)
+    auxiliary = beside(reading, others, test)
     values: dict[str, list[float]] = {}
     for seed, training in draws(corpus, size, seeds):
         values.setdefault("tutorial", []).append(tutorial(training, scheme, test))
-        values.setdefault("harambee", []).append(ours(training, scheme, test))
+        values.setdefault("labels only", []).append(ours(CrfFamily(), training, scheme, test))
+        values.setdefault("harambee", []).append(ours(reading, training, scheme, test))
         if others:
-            score, used = with_others(training, scheme, test, others, seed)
+            score, used = with_others(auxiliary, training, scheme, test, seed)
             values.setdefault("auxiliary", []).append(score)
             values.setdefault("accepted", []).append(used)
     return {arm: round(mean(scores), 2) for arm, scores in values.items()}

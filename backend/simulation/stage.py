@@ -12,7 +12,15 @@ import numpy.typing as npt
 from backend.active_learning.cold_start import cold_start_confidence
 from backend.domain import Example, Outcome, Span, SpanScores, Task
 from backend.errors import InputError
-from backend.protocols import Annotator, Progress, Tagger, TaggerFamily, Tagging, silent
+from backend.protocols import (
+    Annotator,
+    Progress,
+    Tagger,
+    TaggerFamily,
+    Tagging,
+    reading,
+    silent,
+)
 from backend.quality.span_f1 import span_scores
 from backend.simulation.corpus import Corpus
 from backend.simulation.plan import FirstTexts, Plan
@@ -52,6 +60,7 @@ class Trained:
 class Stage:
     """A corpus with one seed. ``annotator``: the LLM, where a route needs one.
 
+    ``family`` may read the texts of the whole pool, without their labels.
     ``progress`` hears of each training's steps and may raise to stop.
     """
 
@@ -63,6 +72,10 @@ class Stage:
     progress: Progress = silent
     _first_taggers: dict[bool, Trained] = field(default_factory=dict)
     _answers: dict[int, Example | None] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        texts = [example.text for example in self.corpus.train]
+        self.family = reading(self.family, texts)
 
     @cached_property
     def tokens(self) -> npt.NDArray[np.int64]:

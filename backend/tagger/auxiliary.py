@@ -19,7 +19,15 @@ import structlog
 
 from backend.active_learning.trainer import Trainer, folds_of
 from backend.domain import Example, LabelScheme
-from backend.protocols import FloatArray, Progress, Tagger, TaggerFamily, Tagging, silent
+from backend.protocols import (
+    FloatArray,
+    Progress,
+    Tagger,
+    TaggerFamily,
+    Tagging,
+    reading,
+    silent,
+)
 from backend.quality.intervals import f1_of, resampled_sums
 from backend.quality.span_f1 import span_scores
 from backend.text.conll import read_conll, to_text
@@ -108,6 +116,10 @@ class AuxiliaryFamily:
         self._family = family
         self._sources = sources
         self._most = most_texts
+
+    def with_texts(self, texts: Sequence[str]) -> AuxiliaryFamily:
+        """The same, of the family that has read these texts, where it can."""
+        return AuxiliaryFamily(reading(self._family, texts), self._sources, self._most)
 
     def train(
         self,

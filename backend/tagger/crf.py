@@ -10,6 +10,7 @@ import json
 import re
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
+from copy import copy
 from dataclasses import dataclass
 from itertools import islice
 from math import prod
@@ -25,6 +26,7 @@ from backend.protocols import Progress, Tagger, Tagging, silent
 from backend.tagger.crf_emissions import Emissions
 from backend.tagger.crf_features import sentence_features, words_of
 from backend.tagger.crf_lattice import IntArray, Lattice
+from backend.tagger.crf_lexicon import NO_LEXICON, Lexicon, lexicon_of
 from backend.tagger.crf_model import read_weights
 from backend.tagger.training_set import TaggedText, tagged_texts
 from backend.tagger.windows import Window, windows
@@ -32,10 +34,14 @@ from backend.text.bio import from_bio, tag_names
 from backend.text.tokens import TokenOffsets, tokenise
 
 KIND = "crf"
-FORMAT = 1
+FORMAT = 2
+"""With a lexicon; what was written before, in format 1, is read as well."""
+
 DESCRIPTION_FILE = "crf.json"
 MODEL_FILE = "model.crfsuite"
+LEXICON_FILE = "lexicon.json"
 
+_LEXICON_SEED = 0  # equal texts, equal lexicon: rounds and simulations can be compared
 _WINDOW_TOKENS = 1024
 _OVERLAP_TOKENS = 64
 _BATCH_TOKENS = 2**15
@@ -46,13 +52,28 @@ class CrfFamily:
     """Trains and loads CRF taggers.
 
     ``l1`` and ``l2`` are the coefficients of the regularisation, ``iterations`` the most steps
-    of L-BFGS; the defaults held on MasakhaNER 2.0 from 100 to 5,000 sentences.
+    of L-BFGS; the defaults held on MasakhaNER 2.0 from 100 to 5,000 sentences. ``lexicon``: what
+    is known of words beside the labels.
     """
 
     kind = KIND
 
-    def __init__(self, l1: float = 0.05, l2: float = 0.05, iterations: int = 60) -> None:
+    def __init__(
+        self,
+        l1: float = 0.05,
+        l2: float = 0.05,
+        iterations: int = 60,
+        lexicon: Lexicon = NO_LEXICON,
+    ) -> None:
         self.parameters = {"c1": l1, "c2": l2, "max_iterations": iterations}
+        self.lexicon = lexicon
+
+    def with_texts(self, texts: Iterable[str]) -> CrfFamily:
+        """The same, its lexicon made from these texts (see :class:`backend.protocols.Reading`)."""
+        reading = copy(self)
+        sentences = [words_of(text, tokenise(text)) for text in sorted(texts)]
+        reading.lexicon = lexicon_of(sentences, np.random.default_rng(_LEXICON_SEED))
+        return reading
 
     def train(
         self,
@@ -68,24 +89,28 @@ class CrfFamily:
         """
         trainer = _Trainer(self.parameters, progress)
         for example in tagged_texts(examples, scheme):
-            _append(trainer, example)
+            _append(trainer, example, self.lexicon)
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / MODEL_FILE
             trainer.train(str(path))
-            return CrfTagger(path.read_bytes(), scheme.labels)
+            return CrfTagger(path.read_bytes(), scheme.labels, self.lexicon)
 
     def load(self, folder: Path) -> CrfTagger:
         """The tagger in ``folder``, which :meth:`CrfTagger.save` wrote."""
         try:
             about = json.loads((folder / DESCRIPTION_FILE).read_text(encoding="utf-8"))
             model = (folder / MODEL_FILE).read_bytes()
-            if about["format"] != FORMAT:
+            if about["format"] not in {1, FORMAT}:
                 raise ModelStoreError(
                     f"The CRF in {folder} has format {about['format']}, this version of harambee "
-                    f"reads format {FORMAT}. Train again, or install the version that wrote it."
+                    f"reads formats up to {FORMAT}. Train again, or install the one that wrote it."
                 )
-            return CrfTagger(model, tuple(map(str, about["labels"])))
-        except (OSError, ValueError, KeyError, TypeError) as error:
+            lexicon = NO_LEXICON
+            if about["format"] == FORMAT:
+                content = (folder / LEXICON_FILE).read_text(encoding="utf-8")
+                lexicon = Lexicon.from_json(content)
+            return CrfTagger(model, tuple(map(str, about["labels"])), lexicon)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise ModelStoreError(
                 f"There is no usable CRF in {folder} ({error!r}): it is incomplete or damaged. "
                 f"Train again, or restore the folder from a backup."
@@ -95,13 +120,15 @@ class CrfFamily:
 class CrfTagger:
     """A trained CRF. ``model`` is crfsuite's file content, ``labels`` those of the scheme.
 
-    Raises ``ValueError`` for bytes that are not such a file.
+    ``lexicon`` is the one that it was trained with. Raises ``ValueError`` for bytes that are not
+    such a file.
     """
 
     kind = KIND
 
-    def __init__(self, model: bytes, labels: Sequence[str]) -> None:
+    def __init__(self, model: bytes, labels: Sequence[str], lexicon: Lexicon = NO_LEXICON) -> None:
         self.model = model
+        self.lexicon = lexicon
         self._labels = tuple(labels)
         self._tags = tag_names(labels)
         self._weights = read_weights(model, self._tags)
@@ -111,7 +138,7 @@ class CrfTagger:
 
     def tag(self, texts: Sequence[str], progress: Progress = silent) -> list[Tagging]:
         """One tagging per text, in order; probabilities are the CRF's marginals."""
-        emissions = Emissions(self._weights)
+        emissions = Emissions(self._weights, self.lexicon)
         taggings: list[Tagging] = []
         for batch in _batches(texts):
             taggings += self._tag(batch, emissions)
@@ -119,10 +146,11 @@ class CrfTagger:
         return taggings
 
     def save(self, folder: Path) -> None:
-        """Write the description (JSON) and crfsuite's own model file."""
+        """Write the description and the lexicon (JSON), and crfsuite's own model file."""
         about = {"format": FORMAT, "labels": self._labels}
         content = json.dumps(about, ensure_ascii=False, indent=2)
         (folder / DESCRIPTION_FILE).write_text(content, encoding="utf-8")
+        (folder / LEXICON_FILE).write_text(self.lexicon.to_json(), encoding="utf-8")
         (folder / MODEL_FILE).write_bytes(self.model)
 
     def _tag(self, batch: Sequence[_Text], emissions: Emissions) -> Iterator[Tagging]:
@@ -192,9 +220,10 @@ class _Trainer(pycrfsuite.Trainer):  # type: ignore[misc]  # a compiled class wi
             self._progress(int(found[1]), self._iterations, "iterations")
 
 
-def _append(trainer: _Trainer, example: TaggedText) -> None:
+def _append(trainer: _Trainer, example: TaggedText, lexicon: Lexicon) -> None:
     words = words_of(example.text, example.tokens)
     for part in windows([1] * len(words), _WINDOW_TOKENS, overlap=0):
-        features = pycrfsuite.ItemSequence(sentence_features(words[part.start : part.stop]))
+        seen = sentence_features(words[part.start : part.stop], lexicon)
+        features = pycrfsuite.ItemSequence(seen)
         for _ in range(example.copies):
             trainer.append(features, example.tags[part.start : part.stop])

@@ -23,6 +23,7 @@ from backend.tagger.crf_features import (
     shape_features,
 )
 from backend.tagger.crf_lattice import IntArray
+from backend.tagger.crf_lexicon import NO_LEXICON, Lexicon
 from backend.tagger.crf_model import CrfWeights
 
 _MOST_WORDS = 2**16
@@ -35,8 +36,9 @@ class Emissions:
     it forgets them and starts anew.
     """
 
-    def __init__(self, weights: CrfWeights) -> None:
+    def __init__(self, weights: CrfWeights, lexicon: Lexicon = NO_LEXICON) -> None:
         self._weights = weights
+        self._lexicon = lexicon
         self._rows = _rows_by_offset(weights.rows)
         self._forget()
 
@@ -64,7 +66,7 @@ class Emissions:
     def _learn(self, words: Iterable[str]) -> None:
         new = [word for word in dict.fromkeys(words) if word not in self._words]
         shapes = [self._shapes[shape(word)] for word in new]
-        features = features_by_distance(new)
+        features = features_by_distance(new, self._lexicon)
         contributions = [
             self._sums(features[abs(offset)], self._rows[offset]) for offset in OFFSETS
         ]

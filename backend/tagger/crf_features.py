@@ -2,7 +2,8 @@
 
 Affixes and the stem behind an inner capital ("eGoli": ``e`` + ``Goli``) carry most of the signal
 in languages with noun-class prefixes and little training data. Features of a word are computed
-once and kept as the bytes that crfsuite takes, because building them is what scoring costs.
+once and kept as the bytes that crfsuite takes, because building them is what scoring costs. A
+lexicon of unlabelled texts, if there is one, adds what it knows of the word and of those beside it.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from itertools import chain
 
 import regex
 
+from backend.tagger.crf_lexicon import NO_LEXICON, Lexicon
 from backend.text.tokens import TokenOffsets
 
 MAX_WORD = 64
@@ -31,7 +33,7 @@ PREFIXES = {offset: f"{offset:+d}".encode() if offset else b"" for offset in OFF
 EDGE = ""
 """Stands for a word where the sentence has none."""
 
-_FAR = 2
+_FAR = 2  # words so far away, and features of them
 _HEAD = 4
 _LONG_NUMBER = 5
 
@@ -50,11 +52,17 @@ def words_of(text: str, tokens: Sequence[TokenOffsets]) -> list[str]:
     return [clean[start : min(end, start + MAX_WORD)] for start, end in tokens]
 
 
-def sentence_features(words: Sequence[str]) -> list[Features]:
+def sentence_features(words: Sequence[str], lexicon: Lexicon = NO_LEXICON) -> list[Features]:
     """One list of binary features per word, as crfsuite takes them."""
     padded = [EDGE] * REACH + list(words) + [EDGE] * REACH
     shapes = [shape(word) for word in padded]
-    seen = {offset: [_at(word, offset) for word in padded] for offset in OFFSETS}
+    seen = {
+        offset: [
+            _at(word, offset) + [PREFIXES[offset] + name for name in _known(word, offset, lexicon)]
+            for word in padded
+        ]
+        for offset in OFFSETS
+    }
     return [
         [
             *chain.from_iterable(seen[offset][place + offset] for offset in OFFSETS),
@@ -70,17 +78,30 @@ def _at(word: str, offset: int) -> Features:
     return [PREFIXES[offset] + feature for feature in features]
 
 
-def features_by_distance(words: Iterable[str]) -> tuple[list[Sequence[bytes]], ...]:
+def features_by_distance(
+    words: Iterable[str], lexicon: Lexicon = NO_LEXICON
+) -> tuple[list[Sequence[bytes]], ...]:
     """What a token has of each word, for words 0, 1, ... ``REACH`` places away.
 
     Without the prefix that tells one offset's features from another's.
     """
-    both = [(_own_features(word), _outline(word)) for word in words]
+    seen = list(words)
+    outlines = [_outline(word) for word in seen]
     return (
-        [own for own, _ in both],
-        [outline for _, outline in both],
-        [outline[:_FAR] for _, outline in both],
+        [_own_features(word) + lexicon.of_word(word) for word in seen],
+        [
+            outline + lexicon.of_neighbour(word)
+            for word, outline in zip(seen, outlines, strict=True)
+        ],
+        [outline[:_FAR] for outline in outlines],
     )
+
+
+def _known(word: str, offset: int, lexicon: Lexicon) -> tuple[bytes, ...]:
+    """What the lexicon adds to the features of a word at an offset."""
+    if offset == 0:
+        return lexicon.of_word(word)
+    return lexicon.of_neighbour(word) if abs(offset) < _FAR else ()
 
 
 @lru_cache(maxsize=2**15)

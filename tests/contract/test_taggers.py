@@ -39,12 +39,15 @@ TEXTS = [
 ]
 
 
-@pytest.fixture(scope="module", params=["fake", "crf", "transformer"])
+@pytest.fixture(scope="module", params=["fake", "crf", "crf that reads", "transformer"])
 def family(request, tmp_path_factory):
     if request.param == "fake":
         return FakeTaggerFamily()
     if request.param == "crf":
         return CrfFamily()
+    if request.param == "crf that reads":
+        unlabelled = [f"{example.text} {number}" for number in range(40) for example in EXAMPLES]
+        return CrfFamily().with_texts([*TEXTS, *unlabelled])
     if find_spec("torch") is None or find_spec("transformers") is None:
         pytest.skip("the tagger extra (torch, transformers) is not installed")
     base = write_tiny_transformer(tmp_path_factory.mktemp("tiny"))

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from backend.domain import Example, LabelScheme, Span
 from backend.errors import ModelStoreError
 from backend.tagger import crf, crf_emissions
-from backend.tagger.crf import DESCRIPTION_FILE, MODEL_FILE, CrfFamily
+from backend.tagger.crf import DESCRIPTION_FILE, LEXICON_FILE, MODEL_FILE, CrfFamily
 from backend.tagger.crf_features import sentence_features, words_of
 from backend.text.bio import from_bio
 from backend.text.tokens import tokenise
@@ -107,7 +107,7 @@ def saved(tagger, tmp_path):
 
 
 def test_a_folder_holds_json_and_crfsuite_files_only(saved):
-    assert {path.name for path in saved.iterdir()} == {DESCRIPTION_FILE, MODEL_FILE}
+    assert {path.name for path in saved.iterdir()} == {DESCRIPTION_FILE, LEXICON_FILE, MODEL_FILE}
     assert json.loads((saved / DESCRIPTION_FILE).read_text())["labels"] == ["LOC", "PER"]
 
 

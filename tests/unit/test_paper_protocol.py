@@ -20,6 +20,7 @@ from backend.simulation.paper import (
 from backend.simulation.plan import PAPER, Amount, Cell, Costs, FirstTexts, Plan, Route
 from backend.simulation.stage import Stage
 from backend.tagger.crf import CrfFamily
+from backend.testing.taggers import FakeTaggerFamily
 
 SAMPLES = [example for _, example in sample_texts()]
 CORPUS = corpus_of("mix", SAMPLES[60:], (), SAMPLES[:60])
@@ -79,7 +80,7 @@ class TestItsFirstTexts:
 
 @pytest.fixture(scope="module")
 def rounds():
-    stage = Stage(CORPUS, 0, PLAN, CrfFamily())
+    stage = Stage(CORPUS, 0, PLAN, FakeTaggerFamily())
     return list(play_paper(stage, Cell("mix", PAPER, Route.ALL_HUMAN, 0)))
 
 
