@@ -86,7 +86,7 @@ def bill(point: Point, route: str, prices: Prices) -> Bill:
     a_text = prices.seconds_per_text / _SECONDS_AN_HOUR * prices.usd_per_hour
     llm_texts = point.texts if route in LLM_LABELS_ALL else 0.0
     gpu_hours = point.rounds * prices.gpu_seconds_per_round / _SECONDS_AN_HOUR
-    audited = 0.0 if route == HUMANS else prices.audit_share * point.texts
+    audited = prices.audit_share * llm_texts
     return Bill(
         human=point.human_texts * a_text,
         llm=llm_texts * prices.llm_usd_per_text,
