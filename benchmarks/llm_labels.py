@@ -60,7 +60,8 @@ def read(data: Path, language: str) -> Corpus:
 def measured(corpus: Corpus, errors: ErrorModel, right: float, seed: int) -> dict[str, float | str]:
     """F1 of each route with one seed, in per cent."""
     rng = np.random.default_rng([seed, *corpus.language.encode()])
-    trainer = Trainer(CrfFamily(), SCHEME, rng)
+    family = CrfFamily().with_texts([example.text for example in corpus.train])
+    trainer = Trainer(family, SCHEME, rng)
 
     def asked(example: Example) -> Example:
         """As the LLM labels it; a share ``right`` of the texts without an error."""

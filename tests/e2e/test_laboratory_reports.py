@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from browsing import show_height, start_browser
 from selenium.webdriver.common.by import By
-from test_report import BLANK_BYTES, CONTRAST, LEAST_CONTRAST
+from test_evaluation_report import BLANK_BYTES, CONTRAST, LEAST_CONTRAST
 from typer.testing import CliRunner
 
 from backend.cli import app
