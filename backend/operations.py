@@ -179,7 +179,9 @@ class Operations:
         started = time.monotonic()
         project = self.services.refreshed(self.services.projects.get(project_id))
         work = self.services.workspace(project)
-        if loop.pull(work, progress) and project.connected_at is not None:
+        new = loop.pull(work, progress)
+        # A project without a round is being begun by whoever connected it.
+        if new and project.connected_at is not None and work.rounds.all():
             self.queue.enqueue(JobKind.BEGIN, project_id)
         self._learn_if_due(project_id, work)
         took = time.monotonic() - started
