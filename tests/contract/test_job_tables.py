@@ -251,25 +251,31 @@ class TestLease:
 
 # Two processes ----------------------------------------------------------------------------------
 
-ROUNDS = 15
+JOBS_A_THREAD = 15
 
 
 def hammer(url: str, project_ids: list[int], journal: Path) -> None:
-    """Ask for jobs and do them, noting when each began and ended."""
+    """Ask for jobs until each thread has done its share, noting when each began and ended."""
     database = Database(url)
     jobs = SqlJobTable(database)
 
     def one_thread(number: int) -> None:
-        for _ in range(ROUNDS):
-            for project_id in project_ids:
-                jobs.enqueue(LEARNING[number % 2], project_id)
-            while job := jobs.claim(LEARNING, LONG):
+        done = 0
+        while True:
+            if done < JOBS_A_THREAD:
+                for project_id in project_ids:
+                    jobs.enqueue(LEARNING[number % 2], project_id)
+            job = jobs.claim(LEARNING, LONG)
+            if job is not None:
                 with journal.open("a") as lines:
                     lines.write(f"{time.monotonic()} begins {job.id} {job.project_id}\n")
                 time.sleep(0.002)
                 with journal.open("a") as lines:
                     lines.write(f"{time.monotonic()} ends {job.id} {job.project_id}\n")
                 jobs.finish(job, JobState.DONE, "")
+                done += 1
+            elif done >= JOBS_A_THREAD:
+                return
 
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(one_thread, range(2)))
@@ -303,6 +309,7 @@ def test_workers_of_two_processes_do_each_job_once_and_never_two_of_a_project(
     assert [worker.exitcode for worker in workers] == [0, 0]
     assert states == {JobState.DONE.value: len(begun)}
     assert len(begun) == len(set(begun))
+    assert len(begun) >= 2 * 2 * JOBS_A_THREAD
 
 
 def test_a_job_survives_the_store_being_opened_again(sqlite_url: str) -> None:
