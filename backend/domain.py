@@ -113,6 +113,10 @@ class Outcome(enum.StrEnum):
     OVER_BUDGET = "over_budget"
 
 
+NOT_ASKED = frozenset({Outcome.UNREACHABLE, Outcome.OVER_BUDGET})
+"""Outcomes that a person can do something about: provider, key, budget."""
+
+
 @dataclass(frozen=True, slots=True)
 class Rejection:
     """A mention that an LLM gave and that could not become a span, with the reason."""

@@ -19,63 +19,23 @@ and done again: nothing is lost, paid twice or pushed twice.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import numpy as np
 
-from backend.active_learning.calibrated_tagger import bare, calibrated
-from backend.active_learning.cold_start import cold_start_confidence
-from backend.active_learning.live_routing import (
-    audits_of,
-    in_routed_order,
-    in_words,
-    minutes_left,
-    queued_tasks,
-)
-from backend.active_learning.mixing import Mix, learn_from_both
-from backend.active_learning.query import Query
+from backend.active_learning.live_routing import audits_of, in_words, minutes_left, queued_tasks
 from backend.active_learning.risk_control import Goal
 from backend.active_learning.routing import Plan, plan_routes
-from backend.active_learning.stopping import Limits, advise, agreement_on, stop_set
-from backend.active_learning.trainer import Trainer
-from backend.composing import compose, in_present_order, slices_in_turn
-from backend.domain import (
-    Example,
-    Outcome,
-    RoundReport,
-    Source,
-    SourceKind,
-    Suggestion,
-    Task,
-)
-from backend.protocols import (
-    Annotator,
-    Explained,
-    Progress,
-    Tagger,
-    reading,
-    silent,
-)
-from backend.quality.audit import hide, mixed
-from backend.quality.evaluation import (
-    better_source,
-    is_promoted,
-    suggestion_scores,
-    tagger_scores,
-)
+from backend.candidate import too_little, train_candidate, trainer_for
+from backend.domain import NOT_ASKED, Outcome, RoundReport, SourceKind, Suggestion, Task
+from backend.measuring import advice, agreement, measure
+from backend.proposing import order_without_gold, queue, tag
+from backend.protocols import Annotator, Progress, silent
+from backend.quality.evaluation import is_promoted, tagger_scores
 from backend.quality.holdout import split
-from backend.workspace import (
-    Workspace,
-    llm_examples,
-    query,
-    strategy_name,
-    trusted_examples,
-)
-
-NOT_ASKED = frozenset({Outcome.UNREACHABLE, Outcome.OVER_BUDGET})
-"""Outcomes that a person can do something about: provider, key, budget."""
+from backend.workspace import Workspace, query, trusted_examples
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +80,8 @@ def play_round(work: Workspace, progress: Progress = silent) -> RoundReport:
     plan = route(work)
     push = suggest(work, progress, report.preferred)
     reprioritise(work, push)
-    report = _advised(work, _completed(work, report, annotated, push, plan))
+    report = _completed(work, report, annotated, push, plan)
+    report = replace(report, advice=advice(work, report))
     work.rounds.keep(report)
     return report
 
@@ -169,7 +130,7 @@ def annotate(work: Workspace, progress: Progress = silent) -> Annotated:
     answer was paid for. Every outcome is counted and remembered.
     """
     if work.models.serving() is None:
-        _order_without_gold(work)
+        order_without_gold(work)
     return annotate_tasks(work, work.tasks.pool(), progress)
 
 
@@ -203,14 +164,41 @@ def _is_current(suggestion: Suggestion | None, annotator: Annotator) -> bool:
     return (source.model, source.prompt_version) == (annotator.model, annotator.prompt_version)
 
 
-def _order_without_gold(work: Workspace) -> None:
-    """Before any model: texts that stand for many others first, audited ones mixed in."""
-    pool = work.tasks.pool()
-    texts = [task.text for task in pool]
-    generator = np.random.default_rng(work.learning.seed)
-    ranks = mixed(texts, cold_start_confidence(texts, generator), work.audit_share)
-    work.tasks.set_confidence(
-        {task.id: float(rank) for task, rank in zip(pool, ranks, strict=True)}
+# Learn ------------------------------------------------------------------------------------------
+
+
+def learn(work: Workspace, progress: Progress = silent) -> RoundReport:
+    """Train a tagger on the accepted labels, and on the LLM's as far as these help.
+
+    It is promoted unless it is worse on held-out labels.
+    """
+    training, held_out = split(trusted_examples(work)[0], work.learning.held_out_share)
+    number = max((report.number for report in work.rounds.all()), default=0) + 1
+    if reason := too_little(training, work.learning.min_labels):
+        return replace(measure(work), number=number, reason=reason)
+
+    generator = np.random.default_rng([work.learning.seed, number])
+    _, serving = work.models.serving() or (None, None)
+    trainer = trainer_for(work, training, generator, progress, serving)
+    candidate = train_candidate(work, training, held_out, trainer)
+    previous = tagger_scores(serving, held_out) if serving else None
+    promoted, reason = is_promoted(candidate.scores, previous, work.learning.promotion_tolerance)
+    about = candidate.about(work, len(training), len(held_out))
+    model = work.models.publish(candidate.tagger, about)
+    if promoted:
+        work.models.promote(model)
+    return replace(
+        measure(work),
+        number=number,
+        llm_labels=candidate.mixture.llm_texts,
+        mixture=candidate.mixture.summary,
+        tagger=candidate.scores,
+        previous=previous,
+        model=model,
+        promoted=promoted,
+        reason=f"{reason}{candidate.remark}",
+        agreement=agreement(work, serving, candidate.tagger) if serving else None,
+        calibration=str(candidate.calibration or ""),
     )
 
 
@@ -247,86 +235,17 @@ def suggest(
     serving = work.models.serving()
     tagged = list(tag(work, pool, serving, progress, query(work) if serving else None))
     work.suggestions.keep(tagged)
-    composed = _compose(work, pool, tagged, preferred, in_turns=True)
-    if serving is None and work.showing.cold_start == "clusters":
-        composed = in_present_order(composed)
-    composed = in_routed_order(composed, work.tasks.routes())
-    version = work.suggestions.version_for(composed)
-    stored = work.tool.suggest(composed, version, progress)
-    work.suggestions.mark_pushed(composed, version)
-    new_order = sorted(composed, key=lambda suggestion: suggestion.confidence)
+    suggestions = queue(work, pool, tagged, preferred)
+    version = work.suggestions.version_for(suggestions)
+    stored = work.tool.suggest(suggestions, version, progress)
+    work.suggestions.mark_pushed(suggestions, version)
+    new_order = sorted(suggestions, key=lambda item: item.confidence)
     return Push(
         version=version,
         stored=stored,
-        reordered=sum(
-            task.id != suggestion.task_id for task, suggestion in zip(pool, new_order, strict=True)
-        ),
-        confidence={suggestion.task_id: suggestion.confidence for suggestion in composed},
+        reordered=sum(task.id != item.task_id for task, item in zip(pool, new_order, strict=True)),
+        confidence={item.task_id: item.confidence for item in suggestions},
     )
-
-
-def propose(
-    work: Workspace, tasks: Sequence[Task], serving: tuple[int, Tagger] | None
-) -> list[Suggestion]:
-    """What an annotator should see for each task, in order; nothing is kept or sent.
-
-    ``serving`` is what ``work.models`` serves, so that a caller who asks in several parts gets all
-    of them from one model.
-    """
-    return _compose(work, tasks, tag(work, tasks, serving), None)
-
-
-def _compose(
-    work: Workspace,
-    tasks: Sequence[Task],
-    tagged: Iterable[Suggestion],
-    preferred: SourceKind | None,
-    *,
-    in_turns: bool = False,
-) -> list[Suggestion]:
-    composed = compose(
-        tasks,
-        work.suggestions.by_source(SourceKind.LLM, [task.id for task in tasks]),
-        {suggestion.task_id: suggestion for suggestion in tagged},
-        preferred or preferred_source(work),
-    )
-    shown = hide(tasks, composed, work.audit_share)
-    if in_turns and work.showing.balance_by:
-        labelled = [task for task, _ in work.tasks.labelled()]
-        return slices_in_turn(
-            tasks, shown, labelled, work.showing.balance_by, audit_share=work.audit_share
-        )
-    return shown
-
-
-def tag(
-    work: Workspace,
-    tasks: Sequence[Task],
-    serving: tuple[int, Tagger] | None,
-    progress: Progress = silent,
-    asking: Query | None = None,
-) -> Iterable[Suggestion]:
-    """What the serving tagger makes of the tasks; nothing while none serves.
-
-    Without ``asking``, the tasks are judged by themselves and not as the pool they come from.
-    """
-    if serving is None:
-        return
-    number, tagger = serving
-    source = Source(SourceKind.TAGGER, f"{tagger.kind}-{number}")
-    asking = asking or Query(strategy_name(work)).alone()
-    generator = np.random.default_rng([work.learning.seed, number])
-    in_fixed_order = sorted(tasks, key=lambda task: task.id)
-    for task, tagging, confidence in asking.scored(tagger, in_fixed_order, generator, progress):
-        yield Suggestion(task.id, tagging.spans, confidence, source)
-
-
-def preferred_source(work: Workspace) -> SourceKind:
-    """Whose spans are shown where both have an answer: by configuration, or by last measure."""
-    if work.showing.where_both != "best":
-        return SourceKind(work.showing.where_both)
-    rounds = work.rounds.all()
-    return rounds[-1].preferred if rounds else SourceKind.LLM
 
 
 # Reprioritise -----------------------------------------------------------------------------------
@@ -340,118 +259,3 @@ def reprioritise(work: Workspace, push: Push) -> None:
     work.suggestions.serve(push.version)
     work.tool.prioritise(push.version)
     work.tasks.set_confidence(push.confidence)
-
-
-# Learn ------------------------------------------------------------------------------------------
-
-
-def learn(work: Workspace, progress: Progress = silent) -> RoundReport:
-    """Train a tagger on the accepted labels, and on the LLM's as far as these help.
-
-    It is promoted unless it is worse on held-out labels.
-    """
-    training, held_out = split(trusted_examples(work)[0], work.learning.held_out_share)
-    number = max((report.number for report in work.rounds.all()), default=0) + 1
-    if reason := _too_little(training, work.learning.min_labels):
-        return replace(measure(work), number=number, reason=reason)
-
-    generator = np.random.default_rng([work.learning.seed, number])
-    serving = work.models.serving()
-    start = bare(serving[1]) if serving else None
-    texts = [task.text for task in work.tasks.pool()] + [example.text for example in training]
-    family = reading(work.family, texts)
-    mixture = learn_from_both(
-        training,
-        llm_examples(work),
-        Trainer(family, work.scheme, generator, progress, start),
-        None if work.learning.llm_labels == "auto" else Mix(work.learning.llm_labels),
-    )
-    candidate = mixture.tagger
-    history: Mapping[str, object] = {}
-    remark = ""
-    if isinstance(candidate, Explained):
-        history, remark = candidate.history, f"; {candidate.remark}"
-    calibration = None
-    if work.learning.calibrate:
-        candidate, calibration = calibrated(candidate, held_out, work.scheme, generator)
-    new = tagger_scores(candidate, held_out)
-    previous = tagger_scores(serving[1], held_out) if serving else None
-    promoted, reason = is_promoted(new, previous, work.learning.promotion_tolerance)
-    model = work.models.publish(
-        candidate,
-        {
-            **history,
-            "training_texts": len(training),
-            "llm_labelled_texts": mixture.llm_texts,
-            "held_out_texts": len(held_out),
-            "held_out_f1": new.f1 if new else None,
-            "labels": list(work.scheme.labels),
-            "calibration": calibration.to_json() if calibration else None,
-        },
-    )
-    if promoted:
-        work.models.promote(model)
-    return replace(
-        measure(work),
-        number=number,
-        llm_labels=mixture.llm_texts,
-        mixture=mixture.summary,
-        tagger=new,
-        previous=previous,
-        model=model,
-        promoted=promoted,
-        reason=f"{reason}{remark}",
-        agreement=_agreement(work, serving[1], candidate) if serving else None,
-        calibration=str(calibration or ""),
-    )
-
-
-def _agreement(work: Workspace, before: Tagger, after: Tagger) -> float | None:
-    """Kappa between two taggers on a fixed sample of the project's texts."""
-    labelled = (task for task, _ in work.tasks.labelled())
-    texts = stop_set(task.text for task in (*work.tasks.pool(), *labelled))
-    found = ([tagging.spans for tagging in tagger.tag(texts)] for tagger in (before, after))
-    return agreement_on(texts, *found)
-
-
-def _advised(work: Workspace, report: RoundReport) -> RoundReport:
-    """With what the stopping rules say after this round; they stop nothing."""
-    earlier = [each for each in work.rounds.all() if 0 < each.number < report.number]
-    minutes = sum(note.lead_time or 0.0 for _, note in work.tasks.labelled()) / 60
-    generator = np.random.default_rng([work.learning.seed, report.number])
-    limits = Limits(**work.stopping.model_dump())
-    return replace(report, advice=str(advise([*earlier, report], limits, minutes, generator)))
-
-
-def _too_little(training: Sequence[Example], at_least: int) -> str:
-    if len(training) < at_least:
-        return f"{len(training)} labels to learn from, {at_least} are needed"
-    if not any(example.spans for example in training):
-        return f"none of the {len(training)} labelled texts holds a span"
-    return ""
-
-
-def measure(work: Workspace) -> RoundReport:
-    """Strict span scores of what serves now on the held-out part of the accepted labels."""
-    examples, problems = trusted_examples(work)
-    training, held_out = split(examples, work.learning.held_out_share)
-    tasks = [Task(example.task_id, example.text) for example in held_out]
-    from_llm = work.suggestions.by_source(SourceKind.LLM, [task.id for task in tasks])
-    tagged = {item.task_id: item for item in tag(work, tasks, work.models.serving())}
-    answered = [example for example in held_out if example.task_id in from_llm]
-    llm = suggestion_scores(answered, from_llm)
-    preferred = better_source(llm, suggestion_scores(answered, tagged) if tagged else None)
-    if work.showing.where_both != "best":
-        preferred = SourceKind(work.showing.where_both)
-    shown = {item.task_id: item for item in compose(tasks, from_llm, tagged, preferred)}
-    return RoundReport(
-        number=0,
-        labels=len(examples),
-        training=len(training),
-        held_out=len(held_out),
-        left_out=len(problems),
-        llm=llm,
-        llm_tasks=len(answered),
-        shown=suggestion_scores(held_out, shown),
-        preferred=preferred,
-    )

@@ -19,7 +19,7 @@ import numpy as np
 import yaml
 from harness import Arm, compare, report, timed
 
-from backend import loop
+from backend import loop, proposing
 from backend.demo.processes import running, wait_for_health
 from backend.domain import Example, LabelScheme, Suggestion
 from backend.operations import Operations
@@ -84,7 +84,7 @@ class Bench:
         loop.pull(work)
         self.tool, pool = work.tool, work.tasks.pool()
         self.tagging_seconds = timed(
-            lambda: self.suggestions.extend(loop.propose(work, pool, work.models.serving()))
+            lambda: self.suggestions.extend(proposing.propose(work, pool, work.models.serving()))
         )()
 
     def forget(self) -> None:

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-from backend import loop
+from backend import measuring
 from backend.domain import Example
 from backend.errors import ToolError
 from backend.operations import Operations
@@ -78,7 +78,7 @@ def play_round_zero(stage: Stage, console: Console) -> None:
     wait_for_labels(stage, len(held_out))
     records = rounds(stage)
     first = records.all()[0]
-    measured = loop.measure(stage.operations.services.workspace(stage.project))
+    measured = measuring.measure(stage.operations.services.workspace(stage.project))
     records.keep(
         replace(
             measured,

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from backend.domain import Example, Outcome, SourceKind, Span, Task
-from backend.loop import NOT_ASKED, tag
+from backend.domain import NOT_ASKED, Example, Outcome, SourceKind, Span, Task
+from backend.proposing import tag
 from backend.protocols import FloatArray, Progress, TaggerFamily, silent
 from backend.quality.audit import (
     AuditScores,

@@ -12,7 +12,7 @@ from typing import Any
 import structlog
 from flask import Blueprint, Response, jsonify
 
-from backend import loop
+from backend import proposing
 from backend.domain import NO_SOURCE, JobKind, Suggestion, Task
 from backend.errors import PayloadError
 from backend.label_studio.convert import prediction_to_json, task_from_json
@@ -90,7 +90,7 @@ def answer(project: Project, tasks: Sequence[Task]) -> list[Suggestion]:
         if time.monotonic() > deadline:
             operations().queue.enqueue(JobKind.BEGIN, project.id)
             break
-        answered += loop.propose(work, window, serving)
+        answered += proposing.propose(work, window, serving)
     late = [Suggestion(task.id, (), 0.0, NO_SOURCE) for task in tasks[len(answered) :]]
     return answered + late
 

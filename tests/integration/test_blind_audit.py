@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from audited_workspace import GOLD, open_audited_workspace, text_of
 
-from backend import loop
+from backend import loop, proposing
 from backend.domain import NO_SOURCE, SourceKind, Task
 from backend.laboratory.audit import audit_project
 from backend.quality.audit import is_audited
@@ -47,7 +47,7 @@ class TestWhatAnnotatorsSee:
         loop.begin(work)
         tasks = [task for task in work.tool.tasks() if is_audited(task.text, SHARE)]
 
-        proposed = loop.propose(work, tasks[:3], None)
+        proposed = proposing.propose(work, tasks[:3], None)
 
         assert [item.spans for item in proposed] == [(), (), ()]
 

@@ -28,6 +28,8 @@ CORE = PROMISES | {
 }
 PARTS = CORE | {
     "backend.workspace",
+    "backend.proposing",
+    "backend.measuring",
     "backend.loop",
     "backend.llm",
     "backend.tagger",
@@ -68,8 +70,12 @@ DIRECTIONS: Mapping[str, set[str]] = {
     "backend.cost": PROMISES,
     "backend.workspace": CORE,
     "backend.composing": CORE,
-    "backend.loop": CORE | {"backend.workspace", "backend.composing"},
-    "backend.laboratory": CORE | {"backend.workspace", "backend.loop"},
+    "backend.proposing": CORE | {"backend.workspace", "backend.composing"},
+    "backend.candidate": CORE | {"backend.workspace"},
+    "backend.measuring": CORE | {"backend.workspace", "backend.composing", "backend.proposing"},
+    "backend.loop": CORE
+    | {"backend.workspace", "backend.proposing", "backend.candidate", "backend.measuring"},
+    "backend.laboratory": CORE | {"backend.workspace", "backend.proposing"},
     "backend.llm": CORE,
     "backend.tagger": CORE,
     "backend.store": CORE,
