@@ -22,7 +22,7 @@ from backend import __version__, loop
 from backend.commands.terminal import console, progress_bar, teaching
 from backend.domain import RoundReport
 from backend.logs import configure_logging
-from backend.operations import Operations
+from backend.operations import Operations, audit_and_keep
 from backend.report import rounds_table, status_view
 from backend.services import Services
 from backend.settings import load_settings
@@ -124,6 +124,8 @@ def play_round(context: typer.Context) -> None:
         work = operations.services.workspace(project)
         with progress_bar() as progress:
             report = loop.play_round(work, progress)
+            if operations.services.settings.audit.share:
+                audit_and_keep(operations.services, project, progress=progress)
         tell(report)
         console.print(rounds_table(work.rounds.all()))
         console.print(f"{report.pushed} suggestions changed and were sent as {report.version}.")

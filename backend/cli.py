@@ -32,7 +32,7 @@ from backend.domain import JobKind, SourceKind
 from backend.errors import InputError
 from backend.label_studio.connection import disconnect as disconnect_backend
 from backend.logs import configure_logging
-from backend.operations import Operations
+from backend.operations import Operations, audit_and_keep
 from backend.report import rounds_table, status_view, suggestions_table
 from backend.services import Services
 from backend.settings import Settings, load_settings
@@ -135,6 +135,8 @@ def learn(
             return
         with progress_bar() as progress:
             report = loop.play_round(services.workspace(found), progress)
+            if services.settings.audit.share:
+                audit_and_keep(services, found, progress=progress)
         console.print(rounds_table([report]))
 
 

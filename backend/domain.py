@@ -284,6 +284,7 @@ class JobKind(enum.StrEnum):
     LEARN = "learn"
     INBOX = "inbox"
     RECONCILE = "reconcile"
+    AUDIT = "audit"
 
 
 class JobState(enum.StrEnum):

@@ -33,7 +33,7 @@ Handler = Callable[[int, Progress], str]
 
 LANES: Mapping[str, tuple[JobKind, ...]] = {
     "quick": (JobKind.INBOX, JobKind.RECONCILE),
-    "learning": (JobKind.BEGIN, JobKind.LEARN),
+    "learning": (JobKind.BEGIN, JobKind.LEARN, JobKind.AUDIT),
 }
 RETRY_SECONDS = 10.0
 REPORT_SECONDS = 1.0

@@ -17,8 +17,11 @@ from backend.errors import ConfigurationError, HarambeeError
 from backend.jobs import Handler, JobQueue, make_huey, run_worker
 from backend.label_studio.connection import BasicAuth, ConnectionReport, connect
 from backend.label_studio.tool import find_backend
+from backend.laboratory.audit import ProjectAudit, audit_project
 from backend.protocols import Progress, silent
+from backend.quality.prediction_powered import LEVEL
 from backend.services import LABEL_STUDIO, Services
+from backend.store.audits import SqlAudits
 from backend.store.inbox import Inbox
 from backend.store.projects import Project
 from backend.store.retention import forget_finished
@@ -34,6 +37,8 @@ LONGEST_SAVE_SECONDS = 5.0
 LOOK_AGAIN_SECONDS = 0.25
 KEEP_FINISHED = timedelta(days=7)
 FORGET_SECONDS = 3600.0
+PROXY_FAMILY = "crf"
+"""What makes an audit's proxies: it trains in seconds on any machine, and need not be good."""
 OPENED_AT_MOST = 4
 """More tasks than that in one request are not an annotator opening one."""
 
@@ -136,6 +141,7 @@ class Operations:
             JobKind.LEARN: self._learn,
             JobKind.INBOX: self._read_inbox,
             JobKind.RECONCILE: self._reconcile,
+            JobKind.AUDIT: self._audit,
         }
 
     def _begin(self, project_id: int, progress: Progress) -> str:
@@ -162,11 +168,18 @@ class Operations:
         report = loop.play_round(
             self.services.workspace(self.services.projects.get(project_id)), progress
         )
+        if self.services.settings.audit.share:
+            self.queue.enqueue(JobKind.AUDIT, project_id)
         verdict = "promoted" if report.promoted else "not promoted"
         return (
             f"round {report.number}: {verdict} ({report.reason}), {report.pushed} pushed"
             f"{_problem_of(report)}"
         )
+
+    def _audit(self, project_id: int, progress: Progress) -> str:
+        project = self.services.projects.get(project_id)
+        found = audit_and_keep(self.services, project, progress=progress)
+        return f"{found.labelled} of {found.drawn} audited texts are labelled"
 
     def _read_inbox(self, project_id: int, _progress: Progress) -> str:
         work = self.services.workspace(self.services.projects.get(project_id))
@@ -211,6 +224,17 @@ class Operations:
         if time.monotonic() >= self._next_forgetting:
             forget_finished(self.services.database, datetime.now(UTC) - KEEP_FINISHED)
             self._next_forgetting = time.monotonic() + FORGET_SECONDS
+
+
+def audit_and_keep(
+    services: Services, project: Project, level: float = LEVEL, progress: Progress = silent
+) -> ProjectAudit:
+    """What the blind audit says now, kept for whoever looks at the project's page."""
+    found = audit_project(
+        services.workspace(project), services.families[PROXY_FAMILY], level, progress
+    )
+    SqlAudits(services.database, project.id).keep(found.summary(services.settings.audit.half_width))
+    return found
 
 
 def _problem_of(report: RoundReport) -> str:

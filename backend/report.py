@@ -68,6 +68,7 @@ def status_view(status: ProjectStatus) -> RenderableType:
     ]
     if status.audited:
         lines.append(f"  {status.audited} labels made blind: harambee audit says what they tell")
+    lines += [f"  {line}" for line in audit_lines(status)]
     if status.link:
         lines.append(f"  annotators begin at {status.link}")
         lines.append(f"  for commands with --project its number is {status.project.id}")
@@ -79,6 +80,22 @@ def status_view(status: ProjectStatus) -> RenderableType:
     ]
     text = Text("\n".join(lines))
     return Group(text, rounds_table(status.rounds)) if status.rounds else text
+
+
+def audit_lines(status: ProjectStatus) -> list[str]:
+    """What the last audit said of the LLM and of the tagger, in words."""
+    if status.audit is None:
+        return []
+    within = f"{100 * status.audit.half_width:g}"
+    lines = []
+    for each in status.audit.models:
+        if each.f1 is not None:
+            bounds = f"{100 * each.f1.low:.1f}-{100 * each.f1.high:.1f}"
+            lines.append(
+                f"audited: {each.model}, F1 {100 * each.f1.value:.1f} ({bounds}) from {each.texts} "
+                f"blind labels; {each.more} more for ±{within}"
+            )
+    return lines
 
 
 def suggestions_table(suggestions: Sequence[Suggestion]) -> Table:

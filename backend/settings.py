@@ -198,6 +198,7 @@ class AuditSettings(Section):
     """The blind audit: what people label without seeing a suggestion."""
 
     share: float = Field(0.05, ge=0, lt=1)
+    half_width: float = Field(0.03, gt=0, lt=1)
 
 
 class CrowdSettings(Section):

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from backend.domain import Job, RoundReport
-from backend.quality.audit import is_audited
+from backend.quality.audit import AuditSummary, is_audited
 from backend.services import Services
+from backend.store.audits import SqlAudits
 from backend.store.projects import Project
 from backend.store.rounds import SqlRoundRecords
 from backend.store.suggestions import SqlSuggestionRecords
@@ -19,7 +20,8 @@ class ProjectStatus:
     """One project at a glance.
 
     ``outcomes`` counts the LLM's last answers by how they ended, ``rejected_mentions`` what it
-    named and the text does not hold; ``audited`` labels were made blind; money is in US dollars.
+    named and the text does not hold; ``audited`` labels were made blind, and ``audit`` is what the
+    last audit, after a round, made of those there were; money is in US dollars.
     ``link`` is where annotators begin, in tools that do not serve the least certain task first by
     themselves.
     """
@@ -36,6 +38,7 @@ class ProjectStatus:
     rounds: list[RoundReport]
     jobs: list[Job]
     audited: int = 0
+    audit: AuditSummary | None = None
     link: str | None = None
 
 
@@ -58,6 +61,7 @@ def project_status(services: Services, project: Project) -> ProjectStatus:
         rounds=rounds.all(),
         jobs=services.jobs.standing(project.id),
         audited=_audited(records, suggestions, services.settings.audit.share),
+        audit=SqlAudits(services.database, project.id).last(),
         link=services.link_of(project),
     )
 

@@ -16,16 +16,15 @@ from backend.commands.projects import ProjectOption, known_project
 from backend.commands.terminal import console, progress_bar, teaching
 from backend.domain import SourceKind
 from backend.errors import InputError
-from backend.laboratory.audit import AuditedSource, ProjectAudit, audit_project
-from backend.quality.audit import HALF_WIDTH, AuditScores
+from backend.laboratory.audit import AuditedSource, ProjectAudit
+from backend.operations import audit_and_keep
+from backend.quality.audit import AuditScores
 from backend.quality.prediction_powered import Estimate
 from backend.reports import page
 from backend.services import Services
 
 app = typer.Typer()
 
-PROXY_FAMILY = "crf"
-"""What makes the proxies: it trains in seconds on any machine, and they need not be good."""
 NAMES = {SourceKind.LLM: "LLM", SourceKind.TAGGER: "tagger"}
 OVERALL = "all"
 
@@ -46,20 +45,21 @@ def audit(
     """Estimate precision, recall and F1 from the labels that were made blind."""
     with teaching():
         services = Services(context.obj)
-        work = services.workspace(known_project(services, project))
-        if not work.audit_share:
+        known = known_project(services, project)
+        if not services.settings.audit.share:
             raise InputError(
                 "Nothing is audited: audit.share is 0. Set it (0.05 asks for every twentieth text "
                 "without a suggestion) and push again with harambee label-studio connect."
             )
         with progress_bar() as progress:
-            result = audit_project(work, services.families[PROXY_FAMILY], level, progress)
+            result = audit_and_keep(services, known, level, progress)
+        half_width = services.settings.audit.half_width
         console.print(standing(result), markup=False, soft_wrap=True)
         for source in result.sources:
-            console.print(_table(source))
+            console.print(_table(source, half_width))
         if out is not None:
             seed = services.settings.learning.seed
-            _, as_html = page.write_report(report(result, project, seed), out)
+            _, as_html = page.write_report(report(result, project, seed, half_width), out)
             console.print(f"Written to {as_html}.", markup=False, soft_wrap=True)
 
 
@@ -86,18 +86,18 @@ def rows(source: AuditedSource) -> Iterator[tuple[str, AuditScores]]:
     yield from source.by_language.items()
 
 
-def _table(source: AuditedSource) -> Table:
+def _table(source: AuditedSource, half_width: float) -> Table:
     table = Table(
         title=f"{NAMES[source.kind]} {source.model}, {source.texts} audited texts",
         box=SIMPLE,
         padding=(0, 1, 0, 0),
     )
     table.add_column("")
-    for heading in ("precision", "recall", "F1", "labels for ±3"):
+    for heading in ("precision", "recall", "F1", needed_for(half_width)):
         table.add_column(heading, justify="right")
     for name, scores in rows(source):
         estimates = (scores.precision, scores.recall, scores.f1)
-        table.add_row(Text(name), *map(_percent, estimates), _forecast(scores.f1))
+        table.add_row(Text(name), *map(_percent, estimates), _forecast(scores.f1, half_width))
         if name == OVERALL:
             table.add_section()
     return table
@@ -110,16 +110,21 @@ def _percent(estimate: Estimate | None) -> str:
     return f"{100 * interval.value:.1f} ({100 * interval.low:.1f}-{100 * interval.high:.1f})"
 
 
-def _forecast(estimate: Estimate | None) -> str:
-    return "-" if estimate is None else f"{estimate.more_labels(HALF_WIDTH)} more"
+def _forecast(estimate: Estimate | None, half_width: float) -> str:
+    return "-" if estimate is None else f"{estimate.more_labels(half_width)} more"
 
 
-def report(result: ProjectAudit, project: int, seed: int) -> page.Report:
+def needed_for(half_width: float) -> str:
+    """A heading: over how many labels F1 still needs to be known to within so much."""
+    return f"labels for ±{100 * half_width:g}"
+
+
+def report(result: ProjectAudit, project: int, seed: int, half_width: float) -> page.Report:
     """The audit as a page."""
     return page.Report(
         title=f"Blind audit of project {project}",
         lead=[standing(result)],
-        sections=[_section(source) for source in result.sources],
+        sections=[_section(source, half_width) for source in result.sources],
         provenance=page.Provenance(
             command=f"harambee audit --project {project} --level {result.level}",
             data=f"project {project}, {result.texts} texts, {result.labelled} labelled blind",
@@ -134,26 +139,26 @@ def _plain(pairs: list[tuple[str, object]]) -> dict[str, object]:
     return {name: dict(it) if isinstance(it, Mapping) else it for name, it in pairs}
 
 
-def _section(source: AuditedSource) -> page.Section:
+def _section(source: AuditedSource, half_width: float) -> page.Section:
     columns = [
         page.Column("", words=True),
         page.Column("precision", percent=True),
         page.Column("recall", percent=True),
         page.Column("F1", percent=True),
         page.Column("F1 from the labels alone", percent=True),
-        page.Column("labels for ±3"),
+        page.Column(needed_for(half_width)),
     ]
-    cells = [_cells(name, scores) for name, scores in rows(source)]
+    cells = [_cells(name, scores, half_width) for name, scores in rows(source)]
     caption = f"Strict span scores in %, from {source.texts} texts labelled blind"
     table = page.Table(caption, columns, cells, strong=frozenset({0}))
     return page.Section(f"{NAMES[source.kind]} {source.model}", [table])
 
 
-def _cells(name: str, scores: AuditScores) -> list[page.Cell]:
+def _cells(name: str, scores: AuditScores, half_width: float) -> list[page.Cell]:
     estimates = (scores.precision, scores.recall, scores.f1)
     return [
         name,
         *(None if it is None else it.interval for it in estimates),
         None if scores.f1 is None else scores.f1.classical,
-        None if scores.f1 is None else scores.f1.more_labels(HALF_WIDTH),
+        None if scores.f1 is None else scores.f1.more_labels(half_width),
     ]

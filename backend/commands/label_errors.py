@@ -6,10 +6,10 @@ from typing import Annotated
 
 import typer
 
-from backend.commands.audit import PROXY_FAMILY
 from backend.commands.projects import ProjectOption, known_project
 from backend.commands.terminal import console, progress_bar, teaching
 from backend.laboratory.label_errors import project_label_errors
+from backend.operations import PROXY_FAMILY
 from backend.quality.label_errors import Suspect
 from backend.services import Services
 from backend.store.tasks import SqlTaskRecords

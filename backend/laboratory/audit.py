@@ -17,7 +17,9 @@ from backend.domain import NOT_ASKED, Example, Outcome, SourceKind, Span, Task
 from backend.proposing import tag
 from backend.protocols import FloatArray, Progress, TaggerFamily, silent
 from backend.quality.audit import (
+    AuditedModel,
     AuditScores,
+    AuditSummary,
     agreement_proxies,
     audit_scores,
     confidence_proxies,
@@ -50,6 +52,15 @@ class AuditedSource:
     by_label: Mapping[str, AuditScores]
     by_language: Mapping[str, AuditScores]
 
+    def summary(self, half_width: float) -> AuditedModel:
+        """What it says over all texts."""
+        precision, recall, f1 = (
+            None if it is None else it.interval
+            for it in (self.scores.precision, self.scores.recall, self.scores.f1)
+        )
+        more = None if self.scores.f1 is None else self.scores.f1.more_labels(half_width)
+        return AuditedModel(self.kind, self.model, self.texts, precision, recall, f1, more)
+
 
 @dataclass(frozen=True, slots=True)
 class ProjectAudit:
@@ -69,6 +80,19 @@ class ProjectAudit:
     proxies: str
     sources: tuple[AuditedSource, ...]
 
+    def summary(self, half_width: float) -> AuditSummary:
+        """The figures that people look at; F1 is to be known to within ``half_width``."""
+        return AuditSummary(
+            texts=self.texts,
+            drawn=self.drawn,
+            labelled=self.labelled,
+            seen=self.seen,
+            level=self.level,
+            half_width=half_width,
+            proxies=self.proxies,
+            models=tuple(source.summary(half_width) for source in self.sources),
+        )
+
 
 def audit_project(
     work: Workspace,
@@ -86,7 +110,9 @@ def audit_project(
     answers = _llm_answers(work, material.tasks)
     proxies = _Proxies(
         answers.spans if answers.asked_about_all else None,
-        _unseen_spans(work, family, examples, material.tasks, progress),
+        _unseen_spans(work, family, examples, material.tasks, progress)
+        if len(material.gold) >= FEWEST
+        else None,
         len(material.tasks),
     )
     found = [

@@ -14,13 +14,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from backend.domain import NO_SOURCE, Span, Suggestion, Task
+from backend.domain import NO_SOURCE, SourceKind, Span, Suggestion, Task
 from backend.protocols import FloatArray
 from backend.quality.holdout import is_held_out, lot
+from backend.quality.intervals import Interval
 from backend.quality.prediction_powered import LEVEL, Draw, Estimate, ratio_estimate
 
-HALF_WIDTH = 0.03
-"""The precision that the forecast of further labels aims at."""
 TIE = 1e-6
 _ORDER_LOT = 1
 
@@ -83,6 +82,39 @@ class AuditScores:
     precision: Estimate | None
     recall: Estimate | None
     f1: Estimate | None
+
+
+@dataclass(frozen=True, slots=True)
+class AuditedModel:
+    """What an audit says of the LLM or the tagger, kept to be shown.
+
+    ``texts`` were labelled blind; ``more`` of them would bring F1 to within the half width.
+    """
+
+    kind: SourceKind
+    model: str
+    texts: int
+    precision: Interval | None
+    recall: Interval | None
+    f1: Interval | None
+    more: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class AuditSummary:
+    """An audit in the few figures that people look at; see ``laboratory.audit.ProjectAudit``.
+
+    ``level``: of the intervals; ``half_width`` in (0, 1): how exactly F1 is to be known.
+    """
+
+    texts: int
+    drawn: int
+    labelled: int
+    seen: int
+    level: float
+    half_width: float
+    proxies: str
+    models: tuple[AuditedModel, ...]
 
 
 def audit_scores(

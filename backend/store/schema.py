@@ -220,6 +220,18 @@ class RoundRow(Base):
     finished_at: Mapped[datetime]
 
 
+class AuditRow(Base):
+    """What a project's last blind audit said."""
+
+    __tablename__ = "audits"
+
+    project_id: Mapped[int] = mapped_column(
+        ForeignKey("projects.id", ondelete="CASCADE"), primary_key=True
+    )
+    summary: Mapped[dict[str, Any]]
+    audited_at: Mapped[datetime]
+
+
 class LedgerRow(Base):
     """One attempt at a paid call. ``cost`` is the reservation until the bill is known.
 

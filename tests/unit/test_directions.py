@@ -85,7 +85,7 @@ DIRECTIONS: Mapping[str, set[str]] = {
     "backend.services": SERVICES,
     "backend.logs": FOUNDATION,
     "backend.status": SERVICES,
-    "backend.operations": SERVICES,
+    "backend.operations": SERVICES | {"backend.laboratory"},
     "backend.report": FOUNDATION | {"backend.status"},
     "backend.reports": FOUNDATION | {"backend.quality"},
     "backend.web": APPLICATION,
