@@ -21,7 +21,6 @@ from backend.quality.intervals import (
     LEVEL,
     Interval,
     Statistic,
-    bootstrap,
     f1_of,
     percentile_interval,
     precision_of,
@@ -102,12 +101,13 @@ def fairness_of(  # noqa: PLR0913 - sizes have defaults
         names = np.array(slice_names(cases, key), dtype=object)
         for name in sorted(set(names)):
             chosen = np.array(names == name, dtype=np.bool_)
-            scores = _scores(key, name, counts[chosen], rng)
+            drawn = resampled_sums(counts[chosen], rng)
+            scores = _scores(key, name, counts[chosen], drawn)
             small = any(
                 len(part) < fewest_texts or (part[:, 0] + part[:, 2]).sum() < fewest_spans
                 for part in (counts[chosen], counts[~chosen])
             )
-            gaps = () if small else _gaps(counts, chosen, rng, permutations)
+            gaps = () if small else _gaps(counts, chosen, drawn, rng, permutations)
             slices.append(replace(scores, gaps=gaps, too_small=small))
     return Fairness(tuple(_adjusted(slices)))
 
@@ -118,26 +118,32 @@ def counts_of(case: Case) -> tuple[int, int, int]:
     return len(gold & given), len(given - gold), len(gold - given)
 
 
-def _scores(key: str, name: str, counts: FloatArray, rng: np.random.Generator) -> SliceScores:
+def _scores(key: str, name: str, counts: FloatArray, drawn: FloatArray) -> SliceScores:
+    total = counts.sum(axis=0)
+
+    def interval(statistic: Statistic) -> Interval:
+        return percentile_interval(float(statistic(total)), statistic(drawn))
+
     return SliceScores(
         key,
         name,
         texts=len(counts),
-        spans=int(counts[:, 0].sum() + counts[:, 2].sum()),
-        precision=bootstrap(counts, precision_of, rng),
-        recall=bootstrap(counts, recall_of, rng),
-        f1=bootstrap(counts, f1_of, rng),
+        spans=int(total[0] + total[2]),
+        precision=interval(precision_of),
+        recall=interval(recall_of),
+        f1=interval(f1_of),
     )
 
 
 def _gaps(
     counts: FloatArray,
     chosen: npt.NDArray[np.bool_],
+    ours_drawn: FloatArray,
     rng: np.random.Generator,
     permutations: int,
 ) -> tuple[Gap, ...]:
     ours, theirs = counts[chosen], counts[~chosen]
-    ours_drawn, theirs_drawn = resampled_sums(ours, rng), resampled_sums(theirs, rng)
+    theirs_drawn = resampled_sums(theirs, rng)
     total = counts.sum(axis=0)
     moved = _random_sums(counts, len(ours), rng, permutations)
     gaps = []
