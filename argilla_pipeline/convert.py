@@ -17,7 +17,7 @@ from types import MappingProxyType
 from typing import Any
 
 from argilla_pipeline.schema import Schema
-from backend.domain import NO_SOURCE, Annotation, Source, Span, Suggestion, Task
+from backend.domain import NO_SOURCE, Annotation, Route, Source, Span, Suggestion, Task
 from backend.errors import PayloadError
 from backend.text.normalise import GRAPHEME
 from backend.text.spans import resolve_overlaps
@@ -162,8 +162,10 @@ def is_ours(agent: object) -> bool:
 def metadata_to_json(suggestion: Suggestion) -> dict[str, Any]:
     """What a suggestion says of its record, and what the queue is sorted by.
 
-    ``uncertainty`` is 1 minus the confidence, both floats in [0, 1]; ``route`` is who has the first
-    word: ``llm``, ``tagger``, or ``human`` where neither has an answer.
+    ``uncertainty`` is 1 minus the confidence, both floats in [0, 1]; ``route`` is who is to label
+    the record, by the router: ``llm`` where its answer may stand unchecked, ``human``, or ``later``
+    (a human, when the budget allows). An audited record says ``human`` as well, because annotators
+    see it; so does one that nothing was decided about.
     """
     if not 0 <= suggestion.confidence <= 1:
         raise ValueError(f"confidence {suggestion.confidence} is not in [0, 1]")
@@ -172,8 +174,13 @@ def metadata_to_json(suggestion: Suggestion) -> dict[str, Any]:
         "uncertainty": round(1.0 - suggestion.confidence, DIGITS),
         "confidence": round(float(suggestion.confidence), DIGITS),
         "model_version": "none" if silent else suggestion.source.model,
-        "route": "human" if silent else suggestion.source.kind.value,
+        "route": told_route(suggestion.route).value,
     }
+
+
+def told_route(route: Route | None) -> Route:
+    """The route as annotators may see it: which records are audited is not for them to know."""
+    return Route.HUMAN if route in (None, Route.AUDIT) else route
 
 
 OURS = frozenset({"uncertainty", "confidence", "model_version", "route", "round"})

@@ -93,12 +93,14 @@ class Suggestion:
 
     ``confidence`` in [0, 1] is how sure the source is of the whole answer, low meaning most
     informative; it orders the queue. Spans are sorted, inside the text and do not overlap.
+    ``route`` is who is to label the task, ``None`` where that was not decided.
     """
 
     task_id: str
     spans: tuple[Span, ...]
     confidence: float
     source: Source
+    route: Route | None = None
 
 
 class Outcome(enum.StrEnum):

@@ -71,21 +71,25 @@ def minutes_left(budget: float | None, labelled: Labelled) -> float | None:
 def in_routed_order(
     suggestions: Sequence[Suggestion], routes: Mapping[str, Route]
 ) -> list[Suggestion]:
-    """The same with answers that stand behind everything that humans are to label.
+    """The same with their routes, answers that stand behind everything that humans are to label.
 
     Confidences keep their order on both sides, and all stay as they are where nothing stands.
     """
-    if Route.LLM not in routes.values():
-        return list(suggestions)
+    any_stands = Route.LLM in routes.values()
     return [
         replace(
             item,
-            confidence=_HEAD + (1 - _HEAD) * item.confidence
-            if routes.get(item.task_id) is Route.LLM
-            else _HEAD * item.confidence,
+            route=routes.get(item.task_id),
+            confidence=_behind_humans(item.confidence, stands=routes.get(item.task_id) is Route.LLM)
+            if any_stands
+            else item.confidence,
         )
         for item in suggestions
     ]
+
+
+def _behind_humans(confidence: float, *, stands: bool) -> float:
+    return _HEAD + (1 - _HEAD) * confidence if stands else _HEAD * confidence
 
 
 def in_words(plan: Plan) -> str:

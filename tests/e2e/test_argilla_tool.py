@@ -2,6 +2,7 @@
 
 import sqlite3
 import unicodedata
+from dataclasses import replace
 
 import argilla
 import pytest
@@ -13,7 +14,7 @@ from argilla_pipeline.convert import spans_to_json, text_to_json
 from argilla_pipeline.migration import Migration, Target
 from argilla_pipeline.testing.argilla_server import SEARCH, SERVER, WORKER
 from argilla_pipeline.tool import ArgillaTool
-from backend.domain import NO_SOURCE, Source, SourceKind, Span, Suggestion
+from backend.domain import NO_SOURCE, Route, Source, SourceKind, Span, Suggestion
 from backend.errors import ToolRejectedError, ToolUnreachableError
 from backend.settings import ArgillaSettings
 
@@ -108,6 +109,17 @@ class TestPushing:
         made.tool.suggest([suggestion(made.records[0])], "v1")
         kept = made.client.record(made.records[0])["metadata"]
         assert (kept["source"], kept["year"], kept["uncertainty"]) == ("news", 2024, 0.5)
+
+    def test_a_changed_route_is_sent_like_any_other_change(self, make_dataset):
+        made = make_dataset([TEXT] * 2)
+        waiting = [
+            replace(suggestion(record), route=route)
+            for record, route in zip(made.records, (Route.HUMAN, Route.LATER), strict=True)
+        ]
+        made.tool.suggest(waiting, "v1")
+        assert made.tool.suggest([waiting[0], replace(waiting[1], route=Route.LLM)], "v2") == 1
+        rows = [made.client.record(record) for record in made.records]
+        assert [raw["metadata"]["route"] for raw in rows] == ["human", "llm"]
 
     def test_a_record_deleted_since_keeps_no_other_from_its_suggestion(
         self, make_dataset, monkeypatch

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -28,7 +29,7 @@ from argilla_pipeline.convert import (
     text_to_json,
 )
 from argilla_pipeline.schema import Schema
-from backend.domain import NO_SOURCE, LabelScheme, Source, SourceKind, Span, Suggestion
+from backend.domain import NO_SOURCE, LabelScheme, Route, Source, SourceKind, Span, Suggestion
 from backend.errors import PayloadError
 from backend.text.normalise import GRAPHEME
 
@@ -159,9 +160,20 @@ class TestSuggestions:
             assert isinstance(made[name], float)
             assert 0 <= made[name] <= 1
 
-    def test_the_route_is_who_has_the_first_word(self):
-        assert metadata_to_json(suggestion())["route"] == "tagger"
-        assert metadata_to_json(suggestion(source=NO_SOURCE))["route"] == "human"
+    @pytest.mark.parametrize("source", [TAGGER, NO_SOURCE])
+    @pytest.mark.parametrize(
+        ("route", "told"),
+        [
+            (Route.LLM, "llm"),
+            (Route.HUMAN, "human"),
+            (Route.LATER, "later"),
+            (Route.AUDIT, "human"),
+            (None, "human"),
+        ],
+    )
+    def test_the_route_is_the_routers_whoever_suggests(self, route, told, source):
+        made = replace(suggestion(source=source), route=route)
+        assert metadata_to_json(made)["route"] == told
 
 
 class TestWhatARecordShows:

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -122,7 +123,15 @@ class TestTheOrder:
     def test_where_nothing_stands_all_stay_as_they_are(self):
         suggestions = [answer(task) for task in TASKS]
 
-        assert in_routed_order(suggestions, {"0": Route.HUMAN}) == suggestions
+        ordered = in_routed_order(suggestions, {"0": Route.HUMAN})
+
+        assert [replace(item, route=None) for item in ordered] == suggestions
+
+    def test_each_carries_its_route_or_none(self):
+        ordered = in_routed_order([answer(task) for task in TASKS], {"0": Route.LATER})
+
+        routes = {item.task_id: item.route for item in ordered}
+        assert routes == {task.id: Route.LATER if task.id == "0" else None for task in TASKS}
 
 
 def test_a_plan_is_told_in_numbers_and_with_its_reason():
