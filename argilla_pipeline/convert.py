@@ -16,8 +16,8 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any
 
-from argilla_pipeline.schema import Schema
-from backend.domain import NO_SOURCE, Annotation, Route, Source, Span, Suggestion, Task
+from argilla_pipeline.schema import Schema, place_key, reason_key
+from backend.domain import NO_SOURCE, Annotation, ReviewKind, Route, Source, Span, Suggestion, Task
 from backend.errors import PayloadError
 from backend.text.normalise import GRAPHEME
 from backend.text.spans import resolve_overlaps
@@ -183,8 +183,11 @@ def told_route(route: Route | None) -> Route:
     return Route.HUMAN if route in (None, Route.AUDIT) else route
 
 
-OURS = frozenset({"uncertainty", "confidence", "model_version", "route", "round"})
-"""Metadata that harambee writes with every suggestion."""
+OURS = frozenset(
+    {"uncertainty", "confidence", "model_version", "route", "round"}
+    | {key for kind in ReviewKind for key in (place_key(kind), reason_key(kind))}
+)
+"""Metadata that harambee writes with every suggestion, and where a review is asked for."""
 
 
 def holds(raw: Json, suggestion: Json | None, metadata: Json, schema: Schema) -> bool:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from backend.domain import LabelScheme
+from backend.domain import LabelScheme, ReviewKind
 from backend.errors import ConfigurationError, LabelConfigError
 
 Json = dict[str, Any]
@@ -191,20 +191,22 @@ def property_to_json(name: str, kind: str) -> Json:
     }
 
 
-def missing_properties(existing: Iterable[Json]) -> list[Json]:
-    """The metadata properties that a dataset still needs.
+def missing_properties(
+    existing: Iterable[Json], wanted: Mapping[str, str] = PROPERTIES
+) -> list[Json]:
+    """The metadata properties of those ``wanted`` that a dataset still needs.
 
     Raises :class:`~backend.errors.ConfigurationError` where one of ours is there as another kind.
     """
     kinds = {item["name"]: item["settings"]["type"] for item in existing}
-    for name, kind in PROPERTIES.items():
+    for name, kind in wanted.items():
         if kinds.get(name, kind) != kind:
             raise ConfigurationError(
                 f"The dataset has a metadata property {name!r} of type {kinds[name]}, and harambee "
                 f"keeps a {kind} under that name. Use a dataset without it: harambee-argilla "
                 "migrate copies this one."
             )
-    return [property_to_json(*item) for item in PROPERTIES.items() if item[0] not in kinds]
+    return [property_to_json(*item) for item in wanted.items() if item[0] not in kinds]
 
 
 def guidelines(scheme: LabelScheme, link: str, team: str = "") -> str:
@@ -223,6 +225,16 @@ def guidelines(scheme: LabelScheme, link: str, team: str = "") -> str:
     ]
     text = "\n\n".join(part for part in parts if part)
     return text if len(text) <= LONGEST_GUIDELINES else f"{text[: LONGEST_GUIDELINES - 1]}…"
+
+
+def place_key(kind: ReviewKind) -> str:
+    """The metadata property that a queue of reviews is sorted by: 1 is first."""
+    return kind.value
+
+
+def reason_key(kind: ReviewKind) -> str:
+    """Where the reason for a review stands in a record's metadata."""
+    return f"{kind.value}_reason"
 
 
 def sorted_link(url: str, dataset_id: str) -> str:

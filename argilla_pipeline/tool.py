@@ -1,4 +1,4 @@
-"""Argilla as the loop sees it: one dataset with four verbs."""
+"""Argilla as the loop sees it: one dataset with the verbs of a tool."""
 
 from __future__ import annotations
 
@@ -22,8 +22,9 @@ from argilla_pipeline.convert import (
     task_from_json,
 )
 from argilla_pipeline.http import UnprocessableError
+from argilla_pipeline.review import fill_queue, record_link
 from argilla_pipeline.schema import UNCERTAINTY, Schema, read_schema, sorted_link
-from backend.domain import Annotation, Suggestion, Task
+from backend.domain import Annotation, ReviewItem, ReviewKind, ReviewQueue, Suggestion, Task
 from backend.errors import PayloadError, ToolRejectedError
 from backend.protocols import Progress, silent
 
@@ -152,6 +153,18 @@ class ArgillaTool:
         wanted = None if record_ids is None else set(record_ids)
         rows = self._client.records(self._dataset_id, include)
         return (raw for raw in rows if wanted is None or raw["id"] in wanted)
+
+    # Reviews.
+
+    def task_link(self, task: Task) -> str:
+        """The page that finds a record by its text, among what one has submitted oneself."""
+        return record_link(self._client.url, self._dataset_id, task, self._schema)
+
+    def review(
+        self, kind: ReviewKind, items: Sequence[ReviewItem], progress: Progress = silent
+    ) -> ReviewQueue:
+        """Give these records a place in the queue, and the reason, as metadata."""
+        return fill_queue(self._client, self._dataset_id, kind, items, progress)
 
     # Pushing suggestions.
 

@@ -162,6 +162,46 @@ class Annotation:
     lead_time: float | None = None
 
 
+class ReviewKind(enum.StrEnum):
+    """Why accepted labels are to be looked at again."""
+
+    LABEL_ERRORS = "label_errors"
+    ADJUDICATION = "adjudication"
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewItem:
+    """A labelled task that somebody should look at again, and why, in one line for a reviewer."""
+
+    task_id: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewQueue:
+    """A queue of reviews as the labelling tool holds it now.
+
+    ``link``: where a reviewer begins; ``tasks``: how many wait; ``left``: how many that waited
+    before wait no more.
+    """
+
+    link: str
+    tasks: int
+    left: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """What was known of a task's labels when it was sent to review, or came back from it.
+
+    ``labelled_at``: when they last changed, by the tool's clock. A task is ``reviewed`` once that
+    has moved since it was sent, whether or not the spans are others now.
+    """
+
+    labelled_at: datetime
+    reviewed: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class Example:
     """A text with trusted spans: what a tagger learns from and is measured on."""

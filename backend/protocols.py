@@ -26,8 +26,12 @@ from backend.domain import (
     LabelScheme,
     Outcome,
     PaidCall,
+    ReviewItem,
+    ReviewKind,
+    ReviewQueue,
     RoundReport,
     Route,
+    Sighting,
     SourceKind,
     Span,
     Suggestion,
@@ -229,6 +233,20 @@ class AnnotationTool(Protocol):
     def prioritise(self, version: str) -> None:
         """Make ``version`` the current one: the task with its lowest score is served first."""
 
+    def task_link(self, task: Task) -> str:
+        """Where a person opens this task in a browser; the tool is not asked."""
+
+    def review(
+        self, kind: ReviewKind, items: Sequence[ReviewItem], progress: Progress = silent
+    ) -> ReviewQueue:
+        """Make these tasks, in this order, the ones that reviewers are shown for this reason.
+
+        What waited before and is not among them leaves the queue; without items it is emptied.
+        Queues of different kinds do not touch each other. Labels, suggestions and the order of
+        what is still to be labelled stay as they are. Idempotent, so that a sending which was cut
+        off can be repeated; tasks that are gone are passed over.
+        """
+
 
 class Ledger(Protocol):
     """Account of every paid call: money is reserved before a call and settled after it."""
@@ -400,6 +418,19 @@ class RoundRecords(Protocol):
 
     def spent_usd(self) -> Decimal:
         """Money spent or reserved for this project so far."""
+
+
+class ReviewRecords(Protocol):
+    """The durable memory of which tasks were sent to review, and which came back.
+
+    Every write is committed when the call returns.
+    """
+
+    def all(self, kind: ReviewKind) -> dict[str, Sighting]:
+        """What was last seen of each task that is in the queue or has been reviewed, by id."""
+
+    def replace(self, kind: ReviewKind, sightings: Mapping[str, Sighting]) -> None:
+        """Make the memory of that kind equal to these, all of them or none."""
 
 
 class JobTable(Protocol):

@@ -12,10 +12,19 @@ from decimal import Decimal
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from backend.domain import Annotation, LabelScheme, Suggestion, Task
+from backend.domain import (
+    Annotation,
+    LabelScheme,
+    ReviewItem,
+    ReviewKind,
+    ReviewQueue,
+    Suggestion,
+    Task,
+)
 from backend.errors import ConfigurationError
 from backend.label_studio.client import LabelStudioClient
 from backend.label_studio.labels import LabelConfig, parse_label_config
+from backend.label_studio.review import labelling_view
 from backend.label_studio.tool import LabelStudioTool
 from backend.protocols import AnnotationTool, Annotator, Progress, TaggerFamily, silent
 from backend.settings import Settings
@@ -57,7 +66,12 @@ class NoTool:
     """:class:`backend.protocols.AnnotationTool` without a token: it can only say what is missing.
 
     Predictions that Label Studio asks for need no token, so a backend without one still serves.
+    ``url`` is Label Studio's address.
     """
+
+    def __init__(self, url: str, project_id: str) -> None:
+        self._url = url.strip().rstrip("/")
+        self._project_id = project_id
 
     def tasks(self) -> Iterator[Task]:
         """Ask for a token."""
@@ -74,6 +88,16 @@ class NoTool:
         raise no_token()
 
     def prioritise(self, version: str) -> None:
+        """Ask for a token."""
+        raise no_token()
+
+    def task_link(self, task: Task) -> str:
+        """The labelling view of a task."""
+        return labelling_view(self._url, self._project_id, task.id)
+
+    def review(
+        self, kind: ReviewKind, items: Sequence[ReviewItem], progress: Progress = silent
+    ) -> ReviewQueue:
         """Ask for a token."""
         raise no_token()
 
@@ -142,7 +166,7 @@ class Services:
 
     def _tool(self, project: Project, config: LabelConfig) -> AnnotationTool:
         if self.settings.label_studio.api_key is None:
-            return NoTool()
+            return NoTool(self.settings.label_studio.url, project.external_id)
         return LabelStudioTool(
             self.label_studio,
             int(project.external_id),

@@ -44,6 +44,11 @@ class LabelStudioClient:
     def __init__(self, url: str, api_key: str, timeout: float = 60.0) -> None:
         self.http = LabelStudioHttp(url, api_key, timeout)
 
+    @property
+    def url(self) -> str:
+        """Label Studio's address."""
+        return self.http.url
+
     def whoami(self) -> Json:
         """The user that the API key belongs to."""
         return record(self.http.get("/api/current-user/whoami"))
@@ -110,6 +115,24 @@ class LabelStudioClient:
         any_annotation = [condition("annotations_ids", "greater", "Number", 0)]
         for selected in [None] if ids is None else selections(ids):
             yield from self._rows(project_id, ANNOTATION_FIELDS, any_annotation, selected)
+
+    def marked_tasks(self, project_id: int, key: str, mark: str) -> dict[int, str]:
+        """What stands under a key of the data of every task whose text there holds ``mark``."""
+        marked = condition(f"data.{key}", "contains", "String", mark)
+        rows = self._rows(project_id, TASK_FIELDS, [marked])
+        return {row["id"]: str(row["data"][key]) for row in rows}
+
+    def set_data(self, project_id: int, ids: Collection[int], key: str, value: str) -> None:
+        """Put a text under a key of the data of these tasks, and change nothing else of them.
+
+        Does what the Data Manager's action "Add Or Modify Data Field" does; tasks that are gone
+        are passed over.
+        """
+        path = f"/api/dm/actions/?id=add_data_field&project={project_id}"
+        field = {"value_name": key, "value_type": "String", "value": value}
+        # Without a single id Label Studio would take all tasks; there are no selections then.
+        for selected in selections(ids):
+            self.http.write("POST", path, {"selectedItems": selected, **field})
 
     def annotate(self, task_id: int, result: Sequence[Json], **fields: Any) -> Json:
         """Submit an annotation as this user; ``was_cancelled=True`` skips the task."""
@@ -201,6 +224,15 @@ class LabelStudioClient:
         return record(
             self.http.write("POST", "/api/dm/views/", {"project": project_id, "data": data})
         )
+
+    def update_view(self, view_id: int, project_id: int, data: Json) -> Json:
+        """Change a Data Manager tab."""
+        content = {"project": project_id, "data": data}
+        return record(self.http.write("PATCH", f"/api/dm/views/{view_id}/", content))
+
+    def delete_view(self, view_id: int) -> None:
+        """Remove a Data Manager tab."""
+        self.http.write("DELETE", f"/api/dm/views/{view_id}/")
 
     def _rows(
         self,

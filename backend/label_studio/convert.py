@@ -22,6 +22,8 @@ from backend.label_studio.labels import Control, LabelConfig
 Json = Mapping[str, Any]
 
 LANGUAGE_KEYS = ("language", "lang")
+OUR_DATA = "harambee_"
+"""What those keys of a task's data begin with that harambee has added."""
 MARKUP = frozenset("<&\r")
 """Tags, entities and carriage returns, which a browser replaces."""
 COLLAPSED = re.compile(r"[ \t\n\f]{2}|[\t\n\f]|^ | $")
@@ -43,7 +45,7 @@ class ReadAnnotation:
 def task_from_json(raw: Json, config: LabelConfig) -> Task:
     """A task as Label Studio sends it.
 
-    Other string values of its data become ``meta``, except the language. Raises
+    Other string values of its data become ``meta``, except the language and our own. Raises
     :class:`~backend.errors.PayloadError` naming the key that is missing or unusable.
     """
     data = raw.get("data")
@@ -70,9 +72,13 @@ def task_from_json(raw: Json, config: LabelConfig) -> Task:
         )
     strings = {key: value for key, value in data.items() if isinstance(value, str)}
     language = next((strings[key] for key in LANGUAGE_KEYS if strings.get(key)), None)
-    for key in (config.text_key, *LANGUAGE_KEYS):
-        strings.pop(key, None)
-    return Task(task_id, text, language, MappingProxyType(strings))
+    hidden = (config.text_key, *LANGUAGE_KEYS)
+    meta = {
+        key: value
+        for key, value in strings.items()
+        if key not in hidden and not key.startswith(OUR_DATA)
+    }
+    return Task(task_id, text, language, MappingProxyType(meta))
 
 
 def shown_as_stored(text: str) -> bool:

@@ -1,4 +1,4 @@
-"""Label Studio as the loop sees it: one project with four verbs."""
+"""Label Studio as the loop sees it: one project with the verbs of a tool."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from typing import Any
 
 import structlog
 
-from backend.domain import Annotation, Suggestion, Task
+from backend.domain import Annotation, ReviewItem, ReviewKind, ReviewQueue, Suggestion, Task
 from backend.errors import PayloadError, ToolError, ToolRejectedError
 from backend.label_studio.client import LabelStudioClient
 from backend.label_studio.convert import prediction_to_json, read_annotation, task_from_json
 from backend.label_studio.http import BadRequestError
 from backend.label_studio.labels import LabelConfig, parse_label_config
 from backend.label_studio.reachability import explained
+from backend.label_studio.review import fill_tab, labelling_view
 from backend.protocols import Progress, silent
 
 log = structlog.get_logger(__name__)
@@ -134,6 +135,16 @@ class LabelStudioTool:
                 f"{self._project_id}, so its queue is not ordered by the new scores. Choose "
                 f"{version!r} under Settings > Annotation > Live Predictions."
             )
+
+    def task_link(self, task: Task) -> str:
+        """The labelling view of a task."""
+        return labelling_view(self._client.url, self._project_id, task.id)
+
+    def review(
+        self, kind: ReviewKind, items: Sequence[ReviewItem], progress: Progress = silent
+    ) -> ReviewQueue:
+        """Make these tasks a tab of the Data Manager, with the reasons in a column."""
+        return fill_tab(self._client, self._project_id, kind, items, progress)
 
     def versions(self) -> dict[str, int]:
         """How many predictions of each model version the project holds."""

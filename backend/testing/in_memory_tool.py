@@ -6,7 +6,15 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from backend.domain import Annotation, Span, Suggestion, Task
+from backend.domain import (
+    Annotation,
+    ReviewItem,
+    ReviewKind,
+    ReviewQueue,
+    Span,
+    Suggestion,
+    Task,
+)
 from backend.errors import ToolRejectedError
 from backend.protocols import Progress, silent
 
@@ -16,7 +24,7 @@ FIRST_MOMENT = datetime(2026, 1, 1, tzinfo=UTC)
 class InMemoryTool:
     """Implements :class:`~backend.protocols.AnnotationTool`, and remembers.
 
-    Beside the four verbs it has what annotators do: :meth:`next_task`, :meth:`annotate`,
+    Beside the tool's verbs it has what annotators do: :meth:`next_task`, :meth:`annotate`,
     :meth:`skip`, :meth:`correct` and :meth:`delete_annotation`. Its clock moves one second with
     each of their changes.
     """
@@ -26,6 +34,7 @@ class InMemoryTool:
         self._tasks = {task.id: task for task in tasks}
         self._suggestions: dict[str, dict[str, Suggestion]] = {}
         self._annotations: dict[str, Annotation] = {}
+        self._reviews: dict[ReviewKind, list[ReviewItem]] = {}
         self._moments = 0
 
     def tasks(self) -> Iterator[Task]:
@@ -53,6 +62,25 @@ class InMemoryTool:
     def prioritise(self, version: str) -> None:
         """Let the scores of ``version`` order the queue."""
         self.version = version
+
+    def task_link(self, task: Task) -> str:
+        """An address that leads nowhere."""
+        return f"memory:task/{task.id}"
+
+    def review(
+        self, kind: ReviewKind, items: Sequence[ReviewItem], progress: Progress = silent
+    ) -> ReviewQueue:
+        """Keep the items, in order, in place of those before."""
+        before = {item.task_id for item in self._reviews.get(kind, ())}
+        kept = [item for item in items if item.task_id in self._tasks]
+        self._reviews[kind] = kept
+        progress(len(kept), len(kept), "tasks to review")
+        left = before - {item.task_id for item in kept}
+        return ReviewQueue(f"memory:review/{kind.value}", len(kept), len(left))
+
+    def to_review(self, kind: ReviewKind) -> list[ReviewItem]:
+        """What reviewers are shown, in order."""
+        return list(self._reviews.get(kind, ()))
 
     def add(self, task: Task) -> None:
         """Import a task; one with the same id is replaced."""

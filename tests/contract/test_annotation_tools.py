@@ -1,12 +1,13 @@
 """What the loop relies on in a labelling tool: the fake, real Label Studio, real Argilla."""
 
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from argilla_projects import ArgillaDataset, argilla_server
 
 from argilla_pipeline.convert import spans_to_json
-from backend.domain import Source, SourceKind, Span, Suggestion, Task
+from backend.domain import ReviewItem, ReviewKind, Source, SourceKind, Span, Suggestion, Task
 from backend.label_studio.client import LabelStudioClient
 from backend.label_studio.tool import LabelStudioTool
 from backend.testing.in_memory_tool import InMemoryTool
@@ -44,6 +45,10 @@ class InMemoryProject:
     def served(self):
         return self.tool.next_task().id
 
+    def reviewed(self, link):
+        kind = ReviewKind(link.rsplit("/", 1)[1])
+        return [(item.task_id, item.reason) for item in self.tool.to_review(kind)]
+
 
 class LabelStudioProject:
     """A new project of a real server, and what annotators do with it."""
@@ -71,6 +76,16 @@ class LabelStudioProject:
     def served(self):
         return str(self._client.next_task(self._id)["id"])
 
+    def reviewed(self, link):
+        """What the tab behind the link lists, in its order."""
+        number = parse_qs(urlsplit(link).query).get("tab", [None])[0]
+        if number is None:
+            return []
+        (view,) = [view for view in self._client.views(self._id) if str(view["id"]) == number]
+        key = view["data"]["ordering"][0].removeprefix("tasks:data.")
+        rows = self._client.http.get("/api/tasks/", {"view": number, "project": self._id})["tasks"]
+        return [(str(row["id"]), row["data"][key].split(" ", 1)[1]) for row in rows]
+
 
 class ArgillaProject:
     """A new dataset of a real server, and what annotators do with it."""
@@ -93,6 +108,28 @@ class ArgillaProject:
 
     def served(self):
         return self.tool.queue(1)[0]
+
+    def reviewed(self, link):
+        """What the page behind the link asks Argilla for, as its script reads the address."""
+        address = urlsplit(link)
+        asked = {key: value for key, (value,) in parse_qs(address.query).items()}
+        key, lowest, highest = asked["metadata"].split(".")
+        assert asked["sort"] == f"metadata.{key}.asc"
+        scope = {"entity": "metadata", "metadata_property": key}
+        first, last = int(lowest.removeprefix("ge")), int(highest.removeprefix("le"))
+        status = {"entity": "response", "property": "status"}
+        query = {
+            "filters": {
+                "and": [
+                    {"type": "terms", "scope": status, "values": [asked["status"]]},
+                    {"type": "range", "scope": scope, "ge": first, "le": last},
+                ]
+            },
+            "sort": [{"scope": scope, "order": "asc"}],
+        }
+        dataset = address.path.split("/")[2]
+        page, _ = self._client.search(dataset, query, as_annotator=True)
+        return [(row["id"], row["metadata"][f"{key}_reason"]) for row in page]
 
     def _values(self, spans):
         return spans_to_json(spans, self.tool.schema)
@@ -255,3 +292,95 @@ def test_a_labelled_task_is_not_served_again(project):
     project.tool.prioritise("v1")
     project.annotate(second, [])
     assert project.served() != second.id
+
+
+class TestReviews:
+    """What reviewers are shown: labelled tasks, in an order of their own."""
+
+    @pytest.fixture
+    def tasks(self, project):
+        tasks = list(project.tool.tasks())
+        for task in tasks:
+            project.annotate(task, [])
+        return tasks
+
+    def send(self, project, tasks, reason="look again", kind=ReviewKind.LABEL_ERRORS):
+        return project.tool.review(kind, [ReviewItem(task.id, reason) for task in tasks])
+
+    def test_the_tasks_wait_in_the_order_they_were_sent_in(self, project, tasks):
+        first, second, third = tasks
+        queue = self.send(project, [third, first, second])
+        assert [found for found, _ in project.reviewed(queue.link)] == [
+            third.id,
+            first.id,
+            second.id,
+        ]
+        assert (queue.tasks, queue.left) == (3, 0)
+
+    def test_the_reason_stands_with_each_task(self, project, tasks):
+        reason = "'Èkó' is labelled as nothing, expected LOC (believed 1.2%) #1 ~ <b>"
+        queue = self.send(project, tasks[1:2], reason)
+        assert project.reviewed(queue.link) == [(tasks[1].id, reason)]
+
+    def test_what_is_not_sent_again_leaves_the_queue(self, project, tasks):
+        self.send(project, tasks)
+        queue = self.send(project, tasks[2:])
+        assert [found for found, _ in project.reviewed(queue.link)] == [tasks[2].id]
+        assert (queue.tasks, queue.left) == (1, 2)
+
+    def test_sending_again_changes_nothing_but_the_order(self, project, tasks):
+        before = self.send(project, tasks)
+        after = self.send(project, tasks[::-1])
+        assert after == before
+        assert [found for found, _ in project.reviewed(after.link)] == [
+            task.id for task in tasks[::-1]
+        ]
+
+    def test_queues_of_different_kinds_do_not_touch_each_other(self, project, tasks):
+        errors = self.send(project, tasks[:2])
+        decide = self.send(project, tasks[1:], "ada PER, ben LOC", ReviewKind.ADJUDICATION)
+        self.send(project, tasks[:1])
+        assert [found for found, _ in project.reviewed(errors.link)] == [tasks[0].id]
+        assert project.reviewed(decide.link) == [
+            (task.id, "ada PER, ben LOC") for task in tasks[1:]
+        ]
+
+    def test_an_empty_queue_is_no_error(self, project, tasks):
+        queue = self.send(project, [])
+        assert (queue.tasks, project.reviewed(queue.link)) == (0, [])
+
+    def test_a_task_that_is_gone_is_passed_over(self, project, tasks):
+        gone = ReviewItem("987654321", "gone")
+        kept = ReviewItem(tasks[0].id, "kept")
+        queue = project.tool.review(ReviewKind.LABEL_ERRORS, [gone, kept])
+        assert queue.tasks == 1
+        assert project.reviewed(queue.link) == [(tasks[0].id, "kept")]
+
+    def test_labels_and_texts_are_as_before(self, project, tasks):
+        labels = list(project.tool.accepted())
+        self.send(project, tasks)
+        self.send(project, tasks[:1])
+        assert list(project.tool.accepted()) == labels
+        assert list(project.tool.tasks()) == tasks
+
+    def test_what_is_still_to_be_labelled_is_served_as_before(self, project):
+        first, _, third = project.tool.tasks()
+        project.annotate(first, [])
+        suggest(project, (0.5, 0.9, 0.1))
+        project.tool.prioritise("v1")
+        self.send(project, [first])
+        assert project.served() == third.id
+
+    def test_progress_ends_with_all_done(self, project, tasks):
+        seen = []
+        project.tool.review(
+            ReviewKind.LABEL_ERRORS,
+            [ReviewItem(task.id, "look again") for task in tasks],
+            lambda done, total, _: seen.append((done, total)),
+        )
+        assert seen[-1] == (3, 3)
+
+
+def test_every_task_has_an_address_of_its_own(project):
+    tasks = list(project.tool.tasks())
+    assert len({project.tool.task_link(task) for task in tasks}) == len(tasks)

@@ -48,6 +48,7 @@ ARGILLA = {
     "argilla_pipeline.client",
     "argilla_pipeline.schema",
     "argilla_pipeline.convert",
+    "argilla_pipeline.review",
     "argilla_pipeline.tool",
 }
 ARGILLA_PARTS = ARGILLA | {
@@ -118,6 +119,8 @@ DIRECTIONS: Mapping[str, set[str]] = {
     "argilla_pipeline.convert": PARTS | {"argilla_pipeline.schema"},
     "argilla_pipeline.http": FOUNDATION,
     "argilla_pipeline.client": FOUNDATION | {"argilla_pipeline.http"},
+    "argilla_pipeline.review": PARTS
+    | (ARGILLA - {"argilla_pipeline.tool", "argilla_pipeline.review"}),
     "argilla_pipeline.tool": PARTS | (ARGILLA - {"argilla_pipeline.tool"}),
     "argilla_pipeline.testing": FOUNDATION | {"backend.testing"},
     "argilla_pipeline.webhooks": SERVICES,
