@@ -22,7 +22,9 @@ from backend.reports.page import Table as PageTable
 from backend.services import Services
 from backend.settings import Settings
 from backend.simulation.projection import Projection, project_curve
+from backend.simulation.related import Related, sources_beside
 from backend.simulation.report import versions
+from backend.tagger.auxiliary import AuxiliaryFamily
 from backend.tagger.families import build_family
 from backend.text.conll import read_conll, to_text
 from backend.workspace import trusted_examples
@@ -40,17 +42,21 @@ def labels_of_file(path: Path) -> list[Example]:
     return [Example(str(number), *to_text(sentence)) for number, sentence in sentences]
 
 
-def projected(
+def projected(  # noqa: PLR0913, PLR0917 - what the options say
     examples: Sequence[Example],
     settings: Settings,
     targets: Sequence[int],
     splits: int,
     progress: Progress,
+    related: Sequence[Related] = (),
 ) -> Projection:
     """The curve of the labels there are, and what to expect with more."""
     labels = {span.label for example in examples for span in example.spans}
+    family = build_family(settings.tagger)
+    if sources := sources_beside(related, None, [example.text for example in examples]):
+        family = AuxiliaryFamily(family, sources, settings.tagger.auxiliary_texts)
     trainer = Trainer(
-        build_family(settings.tagger),
+        family,
         LabelScheme(tuple(sorted(labels))),
         np.random.default_rng(settings.learning.seed),
         _Only(progress),

@@ -14,7 +14,6 @@ import typer
 from rich.box import SIMPLE
 from rich.table import Table
 
-from backend.commands.live_annotators import LiveSource
 from backend.commands.projected import (
     labels_of_file,
     labels_of_project,
@@ -23,17 +22,18 @@ from backend.commands.projected import (
     projection_table,
     targets_of,
 )
+from backend.commands.simulation_options import (
+    given,
+    names_in,
+    one_of,
+    routes_in,
+    source_of,
+)
 from backend.commands.terminal import console, progress_bar, teaching
 from backend.errors import InputError
 from backend.quality.intervals import Interval
 from backend.reports import page
 from backend.settings import Settings
-from backend.simulation.annotators import (
-    AnnotatorSource,
-    GoldSource,
-    NoisySource,
-    RecordedSource,
-)
 from backend.simulation.corpus import check_languages, languages_in
 from backend.simulation.paper import GOLD_ROUNDS, published_curves
 from backend.simulation.paper_report import Published
@@ -45,6 +45,7 @@ from backend.simulation.plan import (
     Plan,
     Route,
 )
+from backend.simulation.related import Related, described, related_in
 from backend.simulation.report import Findings
 from backend.simulation.running import Experiment, corpus_at, run
 
@@ -100,6 +101,13 @@ def simulate(  # noqa: PLR0913, PLR0917 - one parameter per option
     tagger: Annotated[
         str | None, typer.Option(help="crf or transformer; default: tagger.kind.")
     ] = None,
+    auxiliary: Annotated[
+        str | None,
+        typer.Option(
+            help="Labels of other languages, used where cross-validation says that they help: "
+            "languages of --data, CoNLL files, or all; default: tagger.auxiliary."
+        ),
+    ] = None,
     llm: Annotated[
         str,
         typer.Option(
@@ -137,23 +145,31 @@ def simulate(  # noqa: PLR0913, PLR0917 - one parameter per option
     """
     with teaching():
         settings: Settings = context.obj
-        kind = {} if tagger is None else {"kind": _one_of(tagger, ("crf", "transformer"), "tagger")}
-        settings = settings.model_copy(update={"tagger": settings.tagger.model_copy(update=kind)})
+        kind = {} if tagger is None else {"kind": one_of(tagger, ("crf", "transformer"), "tagger")}
+        others = [str(path) for path in settings.tagger.auxiliary]
+        if auxiliary is not None:
+            others = list(names_in(auxiliary))
+        changes = {**kind, "auxiliary": ()}
+        settings = settings.model_copy(
+            update={"tagger": settings.tagger.model_copy(update=changes)}
+        )
         if project is not None or labels is not None:
-            _project(settings, project, labels, targets_of(expect), seeds, out)
+            related = related_in(data, others)
+            _project(settings, project, labels, targets_of(expect), seeds, out, related)
             return
-        folder = _given(data)
-        chosen = _names(languages) if languages else tuple(languages_in(folder))
+        folder = given(data)
+        chosen = names_in(languages) if languages else tuple(languages_in(folder))
         check_languages(folder, chosen)
         if not chosen:
             raise InputError(f"There is no language in {folder}; see --help for --data.")
-        paper = preset is not None and _one_of(preset, ("paper",), "preset") == "paper"
+        paper = preset is not None and one_of(preset, ("paper",), "preset") == "paper"
         published = published_curves(reference) if reference else {}
-        source = _source(llm, recordings, chosen, settings)
+        source = source_of(llm, recordings, chosen, settings)
+        related = related_in(folder, others)
         plan = Plan(
             languages=chosen,
-            strategies=_names(strategies),
-            routes=_routes(
+            strategies=names_in(strategies),
+            routes=routes_in(
                 routes or (Route.ALL_HUMAN if paper else None), with_llm=source is not None
             ),
             seeds=seeds,
@@ -166,11 +182,14 @@ def simulate(  # noqa: PLR0913, PLR0917 - one parameter per option
             paid_by=paid_by,
             costs=Costs(seconds_per_text, seconds_per_token, usd_per_hour, llm_usd_per_text),
             annotator=None if source is None else {one: source.described(one) for one in chosen},
+            auxiliary={one: described(related, corpus_at(folder, one)) for one in chosen}
+            if related
+            else None,
             paper=paper,
         )
         for strategy in plan.strategies:
             plan.resolved(strategy)
-        experiment = Experiment(plan, folder, source, out)
+        experiment = Experiment(plan, folder, source, out, related)
         findings = _run(experiment, processes or cores(), published)
         write_findings(findings, out)
         console.print(terminal_table(findings.summary()))
@@ -184,13 +203,14 @@ def _project(  # noqa: PLR0913, PLR0917 - what the options say
     targets: tuple[int, ...],
     splits: int,
     out: Path,
+    related: tuple[Related, ...],
 ) -> None:
     if labels is not None:
         examples, source = labels_of_file(labels), labels.name
     else:
         examples, source = labels_of_project(settings, project or 0), f"project {project}"
     with progress_bar() as progress:
-        found = projected(examples, settings, targets, splits, progress)
+        found = projected(examples, settings, targets, splits, progress, related)
     try:
         out.mkdir(parents=True, exist_ok=True)
         (out / RESULTS).write_text(as_text(found.as_json()), encoding="utf-8")
@@ -269,55 +289,3 @@ def _terminal_cell(cell: page.Cell, column: page.Column) -> str:
         return value
     scale = 100 if column.percent else 1
     return f"{value}\n±{scale * cell.width / 2:.{column.decimals}f}"
-
-
-def _given(data: Path | None) -> Path:
-    if data is None:
-        raise InputError("Which texts? Give a folder of CoNLL files with --data.")
-    return data
-
-
-def _names(written: str) -> tuple[str, ...]:
-    names = dict.fromkeys(name.strip() for name in written.split(","))
-    return tuple(name for name in names if name)
-
-
-def _one_of(value: str, known: tuple[str, ...], option: str) -> str:
-    if value not in known:
-        raise InputError(f"--{option} is {' or '.join(known)}, not {value!r}.")
-    return value
-
-
-def _routes(written: str | None, *, with_llm: bool) -> tuple[Route, ...]:
-    if written is None:
-        return tuple(Route) if with_llm else (Route.ALL_HUMAN,)
-    names = [_one_of(name, tuple(Route), "routes") for name in _names(written)]
-    routes = tuple(Route(name) for name in names)
-    needy = [route.value for route in routes if route in {Route.LLM_ONLY, Route.DEFAULT}]
-    if needy and not with_llm:
-        raise InputError(f"The routes {', '.join(needy)} need an LLM: say which with --llm.")
-    return routes
-
-
-def _source(
-    llm: str, recordings: Path | None, languages: tuple[str, ...], settings: Settings
-) -> AnnotatorSource | None:
-    kind, _, name = llm.partition(":")
-    if llm == "none":
-        return None
-    if llm == "gold":
-        return GoldSource()
-    if llm == "live":
-        return LiveSource(settings)
-    if kind == "noisy" and name.endswith(".json"):
-        return NoisySource.of_file(Path(name))
-    if kind not in {"noisy", "recorded"} or not name:
-        raise InputError(
-            f"--llm {llm!r} is nobody. Say none, gold, recorded:MODEL, noisy:MODEL, "
-            "noisy:FILE.json or live."
-        )
-    if recordings is None:
-        raise InputError(f"--llm {llm} needs the recordings: give their folder with --recordings.")
-    if kind == "recorded":
-        return RecordedSource(recordings, name)
-    return NoisySource.of_recordings(recordings, name, languages)

@@ -75,12 +75,12 @@ def corpus_of(
                 f"The {part} part of {language} holds {what}, so nothing can be simulated. "
                 "Check the file and its tags (IOB2, as in B-LOC)."
             )
-    measured = {_words(example) for example in (*dev, *test)}
+    measured = {words_of(example.text) for example in (*dev, *test)}
     seen: set[str] = set()
     pool: list[Example] = []
     copies = overlapping = empty = 0
     for example in train:
-        words = _words(example)
+        words = words_of(example.text)
         if not words:
             empty += 1
         elif words in measured:
@@ -104,8 +104,18 @@ def corpus_of(
         dev=tuple(dev),
         test=tuple(test),
         left_out=left_out,
-        digest=_digest(pool, dev, test),
+        digest=digest_of_texts(pool, dev, test),
     )
+
+
+def part_of(folder: Path, part: str) -> Path:
+    """The file of a part of the language in ``folder``, of those that :func:`languages_in` found.
+
+    Raises :class:`~backend.errors.InputError` where there is none.
+    """
+    if (path := _file(folder, part)) is None:
+        raise InputError(f"There is no {part}{SUFFIXES[1]} in {folder}.")
+    return path
 
 
 def _file(folder: Path, part: str) -> Path | None:
@@ -123,11 +133,13 @@ def _read(folder: Path, part: str) -> list[Example]:
     ]
 
 
-def _words(example: Example) -> str:
-    return " ".join(example.text.split())
+def words_of(text: str) -> str:
+    """The text without what white space may differ in."""
+    return " ".join(text.split())
 
 
-def _digest(*parts: Sequence[Example]) -> str:
+def digest_of_texts(*parts: Sequence[Example]) -> str:
+    """The name of the content of labelled texts, part by part: 16 hexadecimal digits."""
     content = hashlib.sha256()
     for part in parts:
         for example in part:

@@ -24,16 +24,23 @@ MEAN = "mean"
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A way of working: what is queried, and who labels it."""
+    """A way of working: what is queried, who labels it, and whether other languages may help."""
 
     strategy: str
     route: Route = Route.ALL_HUMAN
+    auxiliary: bool = False
+
+    @classmethod
+    def of(cls, cell: Cell) -> Kind:
+        """What a cell is one of."""
+        return cls(cell.strategy, cell.route, cell.auxiliary)
 
     @property
     def name(self) -> str:
-        """The strategy, and the route unless humans label everything."""
+        """The strategy, the route unless humans label everything, and what helps."""
         by_humans = self.route is Route.ALL_HUMAN
-        return self.strategy if by_humans else f"{self.route.value} route, {self.strategy}"
+        name = self.strategy if by_humans else f"{self.route.value} route, {self.strategy}"
+        return f"{name} + other languages" if self.auxiliary else name
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +72,7 @@ class Outcomes:
     def __init__(self, results: Mapping[Cell, Sequence[Played]]) -> None:
         self.languages = list(dict.fromkeys(cell.language for cell in results))
         partial = [cell for cell in results if not cell.is_full]
-        self.kinds = list(dict.fromkeys(Kind(cell.strategy, cell.route) for cell in partial))
+        self.kinds = list(dict.fromkeys(map(Kind.of, partial)))
         self.seeds = len({cell.seed for cell in partial})
         self._runs: dict[tuple[str, Kind], list[Sequence[Played]]] = {}
         self._full: dict[str, list[float]] = {}
@@ -73,8 +80,7 @@ class Outcomes:
             if cell.is_full:
                 self._full.setdefault(cell.language, []).append(rounds[0].scores.f1)
             else:
-                kind = Kind(cell.strategy, cell.route)
-                self._runs.setdefault((cell.language, kind), []).append(rounds)
+                self._runs.setdefault((cell.language, Kind.of(cell)), []).append(rounds)
 
     @property
     def places(self) -> list[str]:

@@ -12,6 +12,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import product
 from typing import Any
 
 from backend.active_learning.strategies import resolve
@@ -94,9 +95,10 @@ class Costs:
 class Plan:
     """An experiment. ``annotator`` describes the LLM (or its stand-in) by language.
 
-    ``human_share``: of the queried texts, in the routes that share them. ``paid_by``:
-    ``sentence``, ``token`` or ``minute``, which decides what the default strategy is. ``paper``:
-    with the protocol and the measure of :mod:`backend.simulation.paper` beside it.
+    ``auxiliary``: the labels of other languages at hand, by language; everything is then played
+    with and without them. ``human_share``: of the queried texts, in the routes that share them.
+    ``paid_by``: ``sentence``, ``token`` or ``minute``, which decides what the default strategy is.
+    ``paper``: with the protocol and the measure of :mod:`backend.simulation.paper` beside it.
     """
 
     languages: tuple[str, ...]
@@ -112,7 +114,14 @@ class Plan:
     paid_by: str
     costs: Costs
     annotator: Mapping[str, Any] | None = None
+    auxiliary: Mapping[str, Any] | None = None
     paper: bool = False
+
+    @property
+    def played_routes(self) -> tuple[Route, ...]:
+        """The routes, and ``human-only`` beside those on which an LLM labels."""
+        with_llm = any(route not in WITHOUT_LLM for route in self.routes)
+        return tuple(dict.fromkeys([*self.routes, *([Route.HUMAN_ONLY] if with_llm else [])]))
 
     def resolved(self, strategy: str) -> str:
         """The strategy behind a name: ``default`` depends on what is paid for."""
@@ -121,12 +130,16 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One run. ``strategy`` is a resolved name, or ``full-data`` for the whole pool at once."""
+    """One run. ``strategy`` is a resolved name, or ``full-data`` for the whole pool at once.
+
+    ``auxiliary``: labels of other languages are at hand, and used where they help.
+    """
 
     language: str
     strategy: str
     route: Route
     seed: int
+    auxiliary: bool = False
 
     @property
     def is_full(self) -> bool:
@@ -137,18 +150,23 @@ class Cell:
 def cells_of(plan: Plan) -> list[Cell]:
     """Every run that a plan needs, baselines included, each once.
 
-    Random queries by humans and the whole pool at once stand beside every experiment. A tagger
-    without randomness is trained on the whole pool once.
+    Random queries by humans and the whole pool at once stand beside every experiment, and where an
+    LLM labels, every strategy by humans alone, too. A tagger without randomness is trained on the
+    whole pool once, and with its own labels only.
     """
     cells = []
     full_seeds = 1 if plan.tagger.kind == "crf" else plan.seeds
+    ways = (False, True) if plan.auxiliary else (False,)
     for language in plan.languages:
         cells += [Cell(language, FULL, Route.ALL_HUMAN, seed) for seed in range(full_seeds)]
-        for seed in range(plan.seeds):
-            cells.append(Cell(language, RANDOM, Route.ALL_HUMAN, seed))
+        for seed, auxiliary in product(range(plan.seeds), ways):
+            cells.append(Cell(language, RANDOM, Route.ALL_HUMAN, seed, auxiliary))
             for strategy in plan.strategies:
                 name = plan.resolved(strategy)
-                cells += [Cell(language, name, route, seed) for route in plan.routes]
+                cells += [
+                    Cell(language, name, route, seed, auxiliary) for route in plan.played_routes
+                ]
+        for seed in range(plan.seeds):
             if plan.paper:
                 routes = [Route.ALL_HUMAN, *([Route.LLM_ONLY] if plan.annotator else [])]
                 cells += [Cell(language, PAPER, route, seed) for route in routes]
@@ -178,6 +196,8 @@ def configuration(plan: Plan, cell: Cell, corpus_digest: str) -> dict[str, Any]:
         found["paper"] = True
     if cell.route not in {Route.ALL_HUMAN, Route.LLM_ONLY}:
         found["human_share"] = plan.human_share
+    if cell.auxiliary:
+        found["auxiliary"] = (plan.auxiliary or {})[cell.language]
     if cell.route not in WITHOUT_LLM:
         found["annotator"] = (plan.annotator or {})[cell.language]
     return found
@@ -190,11 +210,13 @@ def digest_of(configured: Mapping[str, Any]) -> str:
 
 
 def units_of(cells: Sequence[Cell]) -> list[list[Cell]]:
-    """Cells that share work, those of one language and seed, in the order to start them in.
+    """Cells that share work, those of one language, seed and labels, in the order to start them in.
 
-    They share the first texts and the tagger of them. Long ones, the whole pool, go first.
+    They share the first texts and the tagger of them. Long ones go first: the whole pool, then
+    those that try labels of other languages.
     """
-    groups: dict[tuple[bool, str, int], list[Cell]] = {}
+    groups: dict[tuple[bool, bool, str, int], list[Cell]] = {}
     for cell in cells:
-        groups.setdefault((not cell.is_full, cell.language, cell.seed), []).append(cell)
-    return [groups[key] for key in sorted(groups, key=lambda key: key[0])]
+        key = (not cell.is_full, not cell.auxiliary, cell.language, cell.seed)
+        groups.setdefault(key, []).append(cell)
+    return [groups[key] for key in sorted(groups, key=lambda key: key[:2])]

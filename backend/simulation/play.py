@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 import numpy as np
 
@@ -61,7 +62,8 @@ class Played:
     asked about, each once. ``llm_texts``: that an LLM was asked about,
     ``unanswered`` of them in vain. ``queried``: places in the pool of the texts of this round, in
     the order they were asked for. ``mix``: what was made of the LLM's labels, where that is chosen.
-    ``paper``: the scores by the paper's measure, where they are wanted.
+    ``paper``: the scores by the paper's measure, where they are wanted. ``auxiliary``: what was
+    decided about labels of other languages (:meth:`backend.tagger.auxiliary.Decision.as_json`).
     """
 
     round: int
@@ -77,6 +79,12 @@ class Played:
     queried: tuple[int, ...] = ()
     mix: str = ""
     paper: PaperScores | None = None
+    auxiliary: Mapping[str, Any] | None = None
+
+    @property
+    def helped(self) -> bool:
+        """Whether labels of other languages entered the training."""
+        return bool(self.auxiliary and self.auxiliary["accepted"])
 
 
 def play(stage: Stage, cell: Cell) -> Iterator[Played]:
@@ -203,6 +211,7 @@ class Run:
             queried=tuple(queried),
             mix=self._mix,
             paper=_paper_scores(self.stage, trained),
+            auxiliary=trained.auxiliary,
         )
 
     def all_human(self, queried: Positions, number: int) -> Trained:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from importlib.metadata import version
 from typing import Any
 
@@ -17,6 +17,7 @@ from backend.simulation.curves import MEAN, Kind, Outcomes
 from backend.simulation.paper_report import Published, comparisons, paper_section
 from backend.simulation.plan import DEFAULT, RANDOM, Cell, Plan, Route
 from backend.simulation.play import Played
+from backend.simulation.related_report import auxiliary_section, helped
 
 SCHEMA = 1
 LIBRARIES = ("numpy", "python-crfsuite", "scikit-learn")
@@ -74,6 +75,7 @@ class Findings:
                     "language": place,
                     "strategy": kind.strategy,
                     "route": kind.route.value,
+                    "auxiliary": kind.auxiliary,
                     "points": [point.as_json() for point in outcomes.curve(place, kind)],
                 }
                 for place in outcomes.places
@@ -84,6 +86,7 @@ class Findings:
                     "language": place,
                     "strategy": kind.strategy,
                     "route": kind.route.value,
+                    "auxiliary": kind.auxiliary,
                     f"less_random_at_round_{COMPARED_ROUND}": _json(self.lead(place, kind)),
                     "below_full_data_at_last_round": _json(outcomes.gap_to_full(place, kind)),
                 }
@@ -91,12 +94,14 @@ class Findings:
                 for kind in outcomes.kinds
             ],
             "routes": self._routes_json(),
+            "auxiliary": [each.as_json() for each in helped(outcomes)],
             "paper": [each.as_json() for each in comparisons(self.outcomes, self.published)],
             "runs": [
                 {
                     "language": cell.language,
                     "strategy": cell.strategy,
                     "route": cell.route.value,
+                    "auxiliary": cell.auxiliary,
                     "seed": cell.seed,
                     "rounds": [_round_json(each) for each in rounds],
                 }
@@ -116,38 +121,46 @@ class Findings:
     def _routes_json(self) -> list[dict[str, Any]]:
         found = []
         for place in self.outcomes.places:
-            for kind in self.routed():
-                routes = {route: Kind(kind.strategy, route) for route in self.plan.routes}
-                better = max(
-                    (routes[route] for route in (Route.HUMAN_ONLY, Route.LLM_ONLY)),
-                    key=lambda other: self.outcomes.f1(place, other)[:, -1].mean(),
+            for kind in self.outcomes.kinds:
+                if kind.route is not Route.DEFAULT:
+                    continue
+                better, all_human = self._better(place, kind), replace(kind, route=Route.ALL_HUMAN)
+                share = (
+                    self.outcomes.share_of(place, kind, all_human)
+                    if all_human in self.outcomes.kinds
+                    else None
                 )
                 found.append(
                     {
                         "language": place,
                         "strategy": kind.strategy,
+                        "auxiliary": kind.auxiliary,
                         "better_of_human_only_and_llm_only": better.route.value,
                         "default_less_better": _json(
                             self.outcomes.difference(place, kind, better, -1)
                         ),
-                        "share_of_all_human": _json(
-                            self.outcomes.share_of(place, kind, routes[Route.ALL_HUMAN])
-                        ),
+                        "share_of_all_human": _json(share),
                     }
                 )
         return found
 
-    def routed(self) -> list[Kind]:
-        """Kinds of the default route that stand beside every other route."""
-        if not set(Route) <= set(self.plan.routes):
-            return []
-        return [kind for kind in self.outcomes.kinds if kind.route is Route.DEFAULT]
+    def _better(self, place: str, kind: Kind) -> Kind:
+        """Of humans alone and the LLM alone, what did better; humans alone are always played."""
+        alone = [replace(kind, route=route) for route in (Route.HUMAN_ONLY, Route.LLM_ONLY)]
+        return max(
+            (other for other in alone if other in self.outcomes.kinds),
+            key=lambda other: self.outcomes.f1(place, other)[:, -1].mean(),
+        )
 
     def lead(self, place: str, kind: Kind) -> Interval | None:
-        """F1 above random queries at the round where strategies are compared."""
-        if kind == RANDOM_QUERIES:
+        """F1 above random queries at the round where strategies are compared.
+
+        Both with labels of other languages at hand, or both without.
+        """
+        by_chance = replace(RANDOM_QUERIES, auxiliary=kind.auxiliary)
+        if kind == by_chance:
             return None
-        return self.outcomes.difference(place, kind, RANDOM_QUERIES, COMPARED_ROUND)
+        return self.outcomes.difference(place, kind, by_chance, COMPARED_ROUND)
 
     # For people.
 
@@ -213,6 +226,8 @@ class Findings:
         sections = [Section("F1 by round", [self.summary()])]
         if routes := self._routes_table():
             sections.append(Section("Who labels", [routes]))
+        if self.plan.auxiliary:
+            sections.append(auxiliary_section(outcomes, self.plan.auxiliary, self.name))
         if self.plan.paper:
             sections.append(self._paper_section())
         sections += [
@@ -237,9 +252,9 @@ class Findings:
     def _lead(self) -> list[str]:
         place = self.outcomes.places[-1]
         said = []
-        for strategy in self.plan.strategies:
-            kind = Kind(self.plan.resolved(strategy))
-            if kind not in self.outcomes.kinds or kind == RANDOM_QUERIES:
+        names = {self.plan.resolved(strategy) for strategy in self.plan.strategies}
+        for kind in self.outcomes.kinds:
+            if kind.route is not Route.ALL_HUMAN or kind.strategy not in names - {RANDOM}:
                 continue
             curve, gap = self.outcomes.curve(place, kind), self.outcomes.gap_to_full(place, kind)
             lead = self.lead(place, kind)
@@ -258,7 +273,7 @@ class Findings:
         rows = [
             [
                 each["language"],
-                each["strategy"],
+                Kind(each["strategy"], auxiliary=each["auxiliary"]).name,
                 each["better_of_human_only_and_llm_only"],
                 _interval(each["default_less_better"]),
                 _interval(each["share_of_all_human"]),

@@ -20,13 +20,15 @@ from pathlib import Path
 from typing import Any
 
 from backend.errors import HarambeeError
-from backend.protocols import Progress, silent
+from backend.protocols import Progress, TaggerFamily, silent
 from backend.simulation.annotators import AnnotatorSource
 from backend.simulation.corpus import Corpus, read_corpus
 from backend.simulation.plan import Cell, Plan, cells_of, configuration, units_of
 from backend.simulation.play import Played, play
 from backend.simulation.records import CellRecords
+from backend.simulation.related import Related, sources_for
 from backend.simulation.stage import Stage
+from backend.tagger.auxiliary import AuxiliaryFamily
 from backend.tagger.families import build_family
 
 LOOK_SECONDS = 0.5
@@ -42,16 +44,29 @@ class CellError(HarambeeError):
 
 @dataclass(frozen=True, slots=True)
 class Experiment:
-    """A plan, where its corpora lie, whose labels an LLM gives, and where results go."""
+    """A plan, where its corpora lie, whose labels an LLM gives, and where results go.
+
+    ``related``: where labels of other languages come from, which ``plan.auxiliary`` describes.
+    """
 
     plan: Plan
     data: Path
     source: AnnotatorSource | None
     out: Path
+    related: tuple[Related, ...] = ()
 
     def configured(self, cell: Cell) -> dict[str, Any]:
         """What a cell's result depends on."""
         return configuration(self.plan, cell, corpus_at(self.data, cell.language).digest)
+
+    def family(self, cell: Cell) -> TaggerFamily:
+        """What trains a cell's taggers."""
+        settings = self.plan.tagger
+        family = build_family(settings)
+        if not cell.auxiliary:
+            return family
+        sources = sources_for(self.related, corpus_at(self.data, cell.language))
+        return AuxiliaryFamily(family, sources, settings.auxiliary_texts)
 
 
 Results = Mapping[Cell, Sequence[Played]]
@@ -95,13 +110,13 @@ def play_unit(
     report: Callable[[], None] = lambda: None,
     progress: Progress = silent,
 ) -> None:
-    """Compute cells of one language and seed and keep each as soon as it is finished."""
+    """Compute cells that share work and keep each as soon as it is finished."""
     plan, first = experiment.plan, cells[0]
     corpus = corpus_at(experiment.data, first.language)
     records = CellRecords(experiment.out)
     source = experiment.source
     make = (lambda: source.annotator(corpus, first.seed)) if source is not None else None
-    stage = Stage(corpus, first.seed, plan, build_family(plan.tagger), make, progress)
+    stage = Stage(corpus, first.seed, plan, experiment.family(first), make, progress)
     for cell in cells:
         started = time.process_time()
         rounds = list(play(stage, cell))

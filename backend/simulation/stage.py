@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +15,7 @@ from backend.domain import Example, Outcome, Span, SpanScores, Task
 from backend.errors import InputError
 from backend.protocols import (
     Annotator,
+    Explained,
     Progress,
     Tagger,
     TaggerFamily,
@@ -46,6 +48,18 @@ class Trained:
         self.scores = scores
         self.found = found
         self._taggings: dict[int, Tagging] = {}
+
+    @property
+    def auxiliary(self) -> Mapping[str, Any] | None:
+        """What was decided about labels of other languages, where that was asked."""
+        if not isinstance(self.tagger, Explained):
+            return None
+        decision: Any = self.tagger.history.get("auxiliary")
+        return (
+            {key: value for key, value in decision.items() if key != "sources"}
+            if decision
+            else None
+        )
 
     def taggings(self, corpus: Corpus, places: Sequence[int]) -> list[Tagging]:
         """Of the texts at these places; each is tagged once. Only where there is a tagger."""

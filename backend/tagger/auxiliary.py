@@ -20,8 +20,10 @@ import structlog
 from backend.active_learning.trainer import Trainer, folds_of
 from backend.domain import Example, LabelScheme
 from backend.protocols import (
+    Explained,
     FloatArray,
     Progress,
+    SamplingTagger,
     Tagger,
     TaggerFamily,
     Tagging,
@@ -81,13 +83,15 @@ class TaggerWithHistory:
 
     @property
     def history(self) -> Mapping[str, object]:
-        """What was decided, for the model's manifest."""
-        return {"auxiliary": self.decision.as_json()}
+        """What was decided, and what the tagger tells itself, for the model's manifest."""
+        told = self.tagger.history if isinstance(self.tagger, Explained) else {}
+        return {**told, "auxiliary": self.decision.as_json()}
 
     @property
     def remark(self) -> str:
         """The same in a line, for the round's report."""
-        return self.decision.reason
+        told = [self.tagger.remark] if isinstance(self.tagger, Explained) else []
+        return "; ".join([*told, self.decision.reason])
 
     def tag(self, texts: Sequence[str], progress: Progress = silent) -> list[Tagging]:
         """As the tagger itself."""
@@ -96,6 +100,20 @@ class TaggerWithHistory:
     def save(self, folder: Path) -> None:
         """As the tagger itself."""
         self.tagger.save(folder)
+
+
+class SamplingTaggerWithHistory(TaggerWithHistory):
+    """The same of a tagger with dropout (see :class:`~backend.protocols.SamplingTagger`)."""
+
+    def __init__(self, tagger: Tagger, decision: Decision, doubtful: SamplingTagger) -> None:
+        super().__init__(tagger, decision)
+        self._doubtful = doubtful
+
+    def sample(
+        self, texts: Sequence[str], passes: int, rng: np.random.Generator
+    ) -> list[list[Tagging]]:
+        """As the tagger itself."""
+        return self._doubtful.sample(texts, passes, rng)
 
 
 class AuxiliaryFamily:
@@ -140,6 +158,8 @@ class AuxiliaryFamily:
         decision = self._decide(examples, others, trainer)
         log.info("labels of other languages", **decision.as_json())
         tagger = trainer.train(_together(examples, others) if decision.accepted else examples)
+        if isinstance(tagger, SamplingTagger):
+            return SamplingTaggerWithHistory(tagger, decision, tagger)
         return TaggerWithHistory(tagger, decision)
 
     def load(self, folder: Path) -> Tagger:
