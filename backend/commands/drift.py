@@ -64,6 +64,7 @@ def drift_command(  # noqa: PLR0913, PLR0917 - one parameter per option
             shlex.join(["harambee", *sys.argv[1:]]),
             str(events) if events else f"project {project}, {len(found.events)} labels",
             seed,
+            model=", ".join(period.name for period in found.versions),
         )
         as_json, as_html = write_report(drift_report(found, provenance), out)
         for sentence in in_words(found):

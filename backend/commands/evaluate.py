@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -70,33 +70,66 @@ def evaluate_command(  # noqa: PLR0913, PLR0917 - one parameter per option
     from backend.evaluation.pages import report_of  # noqa: PLC0415
 
     with teaching():
-        prices = _prices(price)
-        with progress_bar() as progress:
-            cells: list[Cell] = []
-            scheme = scheme_named(labels) if labels else None
-            if recordings is not None:
-                scheme, found = _recorded(recordings, scheme, prices, templates, progress)
-                cells += found
-            if gold or project is not None:
-                texts, scheme = _gold(context, gold or [], language, project, scheme)
-                cells += _over_gold(context, texts, scheme, predictions, live, project, progress)
-            if scheme is None:
-                raise InputError(
-                    "What shall be measured? Give --recordings FOLDER, --gold FILE with "
-                    "--predictions FOLDER or --live, or --project ID."
-                )
-            measured = evaluate(cells, scheme.labels, seed, progress)
-        data = ", ".join(map(str, (each for each in (recordings, *(gold or ())) if each)))
-        provenance = Provenance(
-            shlex.join(["harambee", *sys.argv[1:]]),
-            data or f"held-out labels of project {project}",
-            seed,
-            model=", ".join(measured.annotators),
-            more={"labels": ", ".join(scheme.labels)},
+        asked = _Asked(
+            recordings, tuple(gold or ()), predictions, live, project, language, templates
         )
-        as_json, as_html = write_report(report_of(measured, provenance), out)
+        with progress_bar() as progress:
+            scheme, cells = _cells(
+                context, asked, scheme_named(labels) if labels else None, _prices(price), progress
+            )
+            measured = evaluate(cells, scheme.labels, seed, progress)
+        page = report_of(measured, _provenance(asked, measured))
+        as_json, as_html = write_report(page, out)
         console.print(_table(measured))
         console.print(f"Written to {as_html} and {as_json}.", markup=False, soft_wrap=True)
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """Who shall be measured on what."""
+
+    recordings: Path | None
+    gold: tuple[Path, ...]
+    predictions: Path | None
+    live: bool
+    project: int | None
+    language: str | None
+    templates: Path | None
+
+
+def _cells(
+    context: typer.Context,
+    asked: _Asked,
+    scheme: LabelScheme | None,
+    prices: Mapping[str, tuple[float, float]],
+    progress: Progress,
+) -> tuple[LabelScheme, list[Cell]]:
+    """Every annotator's answers; the labels are those asked for, or those of the gold tags."""
+    cells: list[Cell] = []
+    if asked.recordings is not None:
+        scheme, found = _recorded(asked.recordings, scheme, prices, asked.templates, progress)
+        cells += found
+    if asked.gold or asked.project is not None:
+        texts, scheme = _gold(context, asked, scheme)
+        cells += _over_gold(context, texts, scheme, asked, progress)
+    if scheme is None:
+        raise InputError(
+            "What shall be measured? Give --recordings FOLDER, --gold FILE with --predictions "
+            "FOLDER or --live, or --project ID."
+        )
+    return scheme, cells
+
+
+def _provenance(asked: _Asked, measured: Evaluation) -> Provenance:
+    data = ", ".join(map(str, filter(None, (asked.recordings, *asked.gold))))
+    return Provenance(
+        shlex.join(["harambee", *sys.argv[1:]]),
+        data or f"held-out labels of project {asked.project}",
+        measured.seed,
+        model=", ".join(measured.annotators),
+        prompt_version=", ".join(measured.prompt_versions),
+        more={"labels": ", ".join(measured.labels)},
+    )
 
 
 def _prices(stated: Sequence[str] | None) -> Mapping[str, tuple[float, float]]:
@@ -130,30 +163,24 @@ def _recorded(
 
 
 def _gold(
-    context: typer.Context,
-    files: Sequence[Path],
-    language: str | None,
-    project: int | None,
-    scheme: LabelScheme | None,
+    context: typer.Context, asked: _Asked, scheme: LabelScheme | None
 ) -> tuple[dict[str, list[Judged]], LabelScheme]:
     from backend.evaluation.gold import read_gold, scheme_in  # noqa: PLC0415
     from backend.evaluation.project import held_out_gold, scheme_of  # noqa: PLC0415
 
-    if files or project is None:
-        texts = read_gold(files, language)
+    if asked.gold or asked.project is None:
+        texts = read_gold(asked.gold, asked.language)
         return texts, scheme or scheme_in(texts)
     services = Services(context.obj)
-    found = known_project(services, project)
+    found = known_project(services, asked.project)
     return held_out_gold(services, found), scheme or scheme_of(found)
 
 
-def _over_gold(  # noqa: PLR0913, PLR0917 - what the options say
+def _over_gold(
     context: typer.Context,
     texts: dict[str, list[Judged]],
     scheme: LabelScheme,
-    predictions: Path | None,
-    live: bool,
-    project: int | None,
+    asked: _Asked,
     progress: Progress,
 ) -> list[Cell]:
     from backend.evaluation.gold import read_predictions  # noqa: PLC0415
@@ -161,13 +188,13 @@ def _over_gold(  # noqa: PLR0913, PLR0917 - what the options say
     from backend.evaluation.project import project_cells  # noqa: PLC0415
 
     cells: list[Cell] = []
-    if predictions is not None:
-        cells += read_predictions(predictions, texts)
-    if live:
+    if asked.predictions is not None:
+        cells += read_predictions(asked.predictions, texts)
+    if asked.live:
         cells += ask_live(Services(context.obj), texts, scheme, progress)
-    if project is not None:
+    if asked.project is not None:
         services = Services(context.obj)
-        cells += project_cells(services, known_project(services, project), texts, progress)
+        cells += project_cells(services, known_project(services, asked.project), texts, progress)
     if not cells:
         raise InputError(
             "Nobody is measured on the gold labels. Give --predictions FOLDER, --live or "

@@ -82,6 +82,7 @@ def fairness_command(  # noqa: PLR0913, PLR0917 - one parameter per option
             shlex.join(["harambee", *sys.argv[1:]]),
             data or f"held-out labels of project {project}",
             seed,
+            model=", ".join(judged),
             more={"texts": str(len(texts))},
         )
         as_json, as_html = write_report(fairness_report(found, recalls, provenance), out)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -68,7 +69,10 @@ def _recorded(folder: Path, names: Names | None, seed: int) -> Report:
     from backend.leakage.pages import recorded_report  # noqa: PLC0415 - only for this command
     from backend.leakage.recorded import read_probes  # noqa: PLC0415
 
-    return recorded_report(read_probes(folder, names), _provenance(str(folder), seed))
+    probes = read_probes(folder, names)
+    models = [one.model for one in probes.sources] + [one.model for one in probes.continuations]
+    provenance = replace(_provenance(str(folder), seed), model=", ".join(dict.fromkeys(models)))
+    return recorded_report(probes, provenance)
 
 
 def _live(  # noqa: PLR0913, PLR0917 - what the options say

@@ -52,7 +52,8 @@ class Cell:
 
     ``readings``: by name, for each text as many answers as the annotator was asked for, in order;
     failures are among them. The last reading is the one that is ranked by. ``problems`` counts
-    what could not be used, by reason.
+    what could not be used, by reason. ``prompt_version``: of the prompt that was answered, empty
+    where there was none or nobody wrote it down.
     """
 
     annotator: str
@@ -61,6 +62,7 @@ class Cell:
     readings: Mapping[str, tuple[tuple[Answer, ...], ...]]
     bill: Bill | None = None
     problems: Mapping[str, int] = field(default_factory=dict)
+    prompt_version: str = ""
 
     @property
     def answers(self) -> tuple[tuple[Answer, ...], ...]:

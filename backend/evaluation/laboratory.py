@@ -20,6 +20,7 @@ class Measured:
     """One annotator in one language: its scores, its repetitions, its bill.
 
     ``usd_per_right_span``: of one answer to each text. ``problems``: what could not be used.
+    ``prompt_version``: see :class:`~backend.evaluation.cells.Cell`.
     """
 
     result: CellResult
@@ -27,6 +28,7 @@ class Measured:
     bill: Bill | None
     usd_per_right_span: Decimal | None
     problems: Mapping[str, int]
+    prompt_version: str = ""
 
     @property
     def name(self) -> str:
@@ -57,6 +59,11 @@ class Evaluation:
     def of(self, language: str) -> list[Measured]:
         """A language's annotators from the best down."""
         return [each for each in self.measured if each.language == language]
+
+    @property
+    def prompt_versions(self) -> list[str]:
+        """Versions of the prompts that were answered, each once."""
+        return sorted({each.prompt_version for each in self.measured if each.prompt_version})
 
     @property
     def annotators(self) -> list[str]:
@@ -102,4 +109,5 @@ def _measured(cell: Cell, labels: Sequence[str], seed: int) -> Measured:
         cell.bill,
         usd_per(cell.bill, right, len(cell.texts)),
         cell.problems,
+        cell.prompt_version,
     )

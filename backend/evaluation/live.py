@@ -36,4 +36,4 @@ def ask_live(
             usd = committed_on(services.database, account)
             basis = f"ledger of {annotator.model}, prompt {annotator.prompt_version}"
             bill = Bill(len(group), 0, 0, usd, estimated=False, basis=basis)
-            yield replace(cell, bill=bill)
+            yield replace(cell, bill=bill, prompt_version=annotator.prompt_version)

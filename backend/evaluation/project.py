@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from backend.domain import Annotation, Example, LabelScheme, SourceKind, Task
 from backend.errors import InputError
@@ -82,4 +83,5 @@ def _suggested(
                 for text in group
                 if text.id in found and found[text.id].source == source
             ]
-            yield single(f"{source.model} ({source.prompt_version})", language, pairs)
+            cell = single(f"{source.model} ({source.prompt_version})", language, pairs)
+            yield replace(cell, prompt_version=source.prompt_version or "")

@@ -25,6 +25,8 @@ from backend.errors import InputError
 from backend.quality.intervals import Interval
 
 DASH, MINUS = "–", "−"
+NOT_STATED = "not stated"
+NO_SEED = "none: nothing was drawn"
 _ID = re.compile(r'(\bid="|url\(#|href="#)')
 
 Cell = str | int | float | Interval | None
@@ -94,27 +96,33 @@ class Section:
 class Provenance:
     """What made a report, so that somebody else can make it again.
 
-    ``more``: anything else that a result depends on, by name.
+    It stands under every table and figure, as these are copied out of their page. ``seed``: a
+    number, or words where there are several. ``more``: anything else that a result depends on, by
+    name.
     """
 
     command: str
     data: str
-    seed: int | None = None
+    seed: int | str | None = None
     model: str = ""
     prompt_version: str = ""
     more: Mapping[str, str] = field(default_factory=dict)
 
-    def lines(self) -> dict[str, str]:
-        """What is known, by name, in the order to read it in."""
-        known = {
+    def main(self) -> dict[str, str]:
+        """What every result depends on, by name, shortest first; what is not known says so."""
+        return {
+            "seed": NO_SEED if self.seed is None else str(self.seed),
             "command": self.command,
+            "prompt version": self.prompt_version or NOT_STATED,
             "data": self.data,
-            "model": self.model,
-            "prompt version": self.prompt_version,
-            "seed": "" if self.seed is None else str(self.seed),
-            **self.more,
-            "harambee": __version__,
+            "model": self.model or NOT_STATED,
         }
+
+    def lines(self) -> dict[str, str]:
+        """All of it, by name, in the order to read it in."""
+        main = self.main()
+        order = ("command", "data", "model", "prompt version", "seed")
+        known = {**{name: main[name] for name in order}, **self.more, "harambee": __version__}
         return {name: value for name, value in known.items() if value}
 
 
@@ -147,10 +155,19 @@ def write_report(report: Report, folder: Path) -> tuple[Path, Path]:
 def to_json(report: Report) -> str:
     """Everything but the pictures: title, lead, provenance, results, and every table's cells.
 
+    Each table repeats what made it, as it does on the page.
+
     Numbers are as they were measured, not rounded; NaN and infinities are ``null``.
     """
+    made_by = report.provenance.lines()
     tables = [
-        {"section": section.title, "caption": block.caption, "rows": _records(block)}
+        {
+            "section": section.title,
+            "caption": block.caption,
+            "note": block.note,
+            "rows": _records(block),
+            "made_by": made_by,
+        }
         for section in report.sections
         for block in section.blocks
         if isinstance(block, Table)
@@ -158,7 +175,7 @@ def to_json(report: Report) -> str:
     whole = {
         "title": report.title,
         "lead": list(report.lead),
-        "provenance": report.provenance.lines(),
+        "provenance": made_by,
         "results": report.results,
         "tables": tables,
     }

@@ -245,9 +245,23 @@ class Findings:
             lead=self._lead(),
             sections=sections,
             provenance=Provenance(
-                self.command, data, model=self.plan.tagger.kind, more={"seeds": seeds} | versions()
+                self.command,
+                data,
+                seeds,
+                model=self._models(),
+                prompt_version=self._prompts(),
+                more=versions(),
             ),
         )
+
+    def _models(self) -> str:
+        """The tagger, and the LLMs that stood in for people."""
+        llms = [str(each.get("model", "")) for each in (self.plan.annotator or {}).values()]
+        return ", ".join(dict.fromkeys(filter(None, [self.plan.tagger.kind, *llms])))
+
+    def _prompts(self) -> str:
+        prompts = [str(each.get("prompt", "")) for each in (self.plan.annotator or {}).values()]
+        return ", ".join(dict.fromkeys(filter(None, prompts)))
 
     def _lead(self) -> list[str]:
         place = self.outcomes.places[-1]

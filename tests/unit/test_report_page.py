@@ -123,6 +123,44 @@ class TestThePage:
         assert "seed3" in text
 
 
+MAIN_FACTS = ("command", "data", "model", "prompt version", "seed")
+
+
+class TestWhatMadeIt:
+    def blocks(self):
+        return [Table("T", [Column("model"), PERCENT], [("m", HALF)]), *plots()]
+
+    def test_every_table_and_figure_names_it(self):
+        provenance = Provenance("harambee evaluate", "folder", 3, "gpt-x", "ner-v7")
+        report = Report("R", [], [Section("S", self.blocks())], provenance)
+        html = to_html(report)
+        captions = [part.partition("</summary>")[0] for part in html.split('class="made"')[1:]]
+        assert len(captions) == len(self.blocks())
+        for caption in captions:
+            words = Page(caption).text
+            for fact in ("harambee evaluate", "folder", "gpt-x", "ner-v7", "seed 3"):
+                assert fact in words
+
+    def test_every_table_in_json_names_it(self):
+        data = json.loads(to_json(report_of(*self.blocks(), words="the data")))
+        assert [table["made_by"] for table in data["tables"]] == [data["provenance"]]
+        assert set(MAIN_FACTS) < set(data["provenance"])
+
+    def test_what_nobody_stated_is_said_to_be_unknown(self):
+        lines = Provenance("harambee drift", "events.jsonl").lines()
+        assert lines["model"] == lines["prompt version"] == "not stated"
+        assert lines["seed"].startswith("none")
+
+    def test_several_seeds_are_stated_in_words(self):
+        assert Provenance("c", "d", "0 to 4").main()["seed"] == "0 to 4"
+
+    def test_what_stands_in_a_command_is_shown_as_it_was_given(self):
+        provenance = Provenance(HOSTILE, HOSTILE, model=HOSTILE, prompt_version=HOSTILE)
+        html = to_html(Report("R", [], [Section("S", self.blocks())], provenance))
+        assert "<script" not in html
+        assert Page(html).text.count(HOSTILE) == 4 * (1 + 2 * len(self.blocks()))
+
+
 class TestCells:
     @pytest.mark.parametrize(
         ("cell", "column", "expected"),
