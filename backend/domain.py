@@ -285,7 +285,8 @@ class RoundReport:
     ``left_out``: impossible spans that the tool holds (see ``text.spans.valid_spans``);
     ``llm_problem``: why the LLM could not be asked on; ``agreement``: kappa between the new tagger
     and the one that served before, on texts with and without labels; ``calibration``: what became
-    of the new tagger's confidences; ``advice``: whether to label on. The
+    of the new tagger's confidences; ``advice``: whether to label on; ``training_seconds``: how long
+    training took, ``None`` where that was not noted. The
     scores are strict span scores on the held-out tasks: of the new tagger, of the tagger that
     served before, of the LLM (on the ``llm_tasks`` of them that it answered) and of what is shown
     from now on, by the rule that ``preferred`` is the source where both have an answer. ``None``
@@ -317,6 +318,7 @@ class RoundReport:
     agreement: float | None = None
     calibration: str = ""
     advice: str = ""
+    training_seconds: float | None = None
 
 
 class JobKind(enum.StrEnum):

@@ -18,6 +18,7 @@ and done again: nothing is lost, paid twice or pushed twice.
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -180,7 +181,9 @@ def learn(work: Workspace, progress: Progress = silent) -> RoundReport:
     generator = np.random.default_rng([work.learning.seed, number])
     _, serving = work.models.serving() or (None, None)
     trainer = trainer_for(work, training, generator, progress, serving)
+    began = time.monotonic()
     candidate = train_candidate(work, training, held_out, trainer)
+    took = time.monotonic() - began
     previous = tagger_scores(serving, held_out) if serving else None
     promoted, reason = is_promoted(candidate.scores, previous, work.learning.promotion_tolerance)
     about = candidate.about(work, len(training), len(held_out))
@@ -199,6 +202,7 @@ def learn(work: Workspace, progress: Progress = silent) -> RoundReport:
         reason=f"{reason}{candidate.remark}",
         agreement=agreement(work, serving, candidate.tagger) if serving else None,
         calibration=str(candidate.calibration or ""),
+        training_seconds=round(took, 3),
     )
 
 

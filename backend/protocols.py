@@ -323,6 +323,12 @@ class Models(Protocol):
     def serving(self) -> tuple[int, Tagger] | None:
         """The promoted version; the newest earlier one that verifies if it is damaged."""
 
+    def load(self, number: int) -> Tagger:
+        """A published version, promoted or not.
+
+        Raises :class:`~backend.errors.ModelStoreError` for one that is missing or damaged.
+        """
+
 
 class TaskRecords(Protocol):
     """The durable memory of a project's tasks and annotations, as the labelling tool told them.

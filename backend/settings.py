@@ -209,6 +209,13 @@ class CrowdSettings(Section):
     count_llm: bool = False
 
 
+class CostSettings(Section):
+    """What work costs, for ``harambee cost savings``."""
+
+    usd_per_hour: float = Field(10.0, ge=0)
+    training_usd_per_hour: float = Field(0.0, ge=0)
+
+
 ANY_INTERFACE = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared with, not bound to
 
 ECOSYSTEM_NAMES: Mapping[str, tuple[str, str]] = {
@@ -271,6 +278,7 @@ class Settings(BaseSettings):
     audit: AuditSettings = AuditSettings()
     routing: RoutingSettings = RoutingSettings()
     crowd: CrowdSettings = CrowdSettings()
+    cost: CostSettings = CostSettings()
 
     @model_validator(mode="after")
     def _audit_is_held_out(self) -> Self:

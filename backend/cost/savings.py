@@ -15,8 +15,8 @@ import numpy as np
 
 from backend.errors import InputError
 
-HUMANS = "all-human"
-LLM_LABELS_ALL = frozenset({"llm-only", "default"})
+HUMANS, LLM_ALONE, HYBRID = "all-human", "llm-only", "default"
+LLM_LABELS_ALL = frozenset({LLM_ALONE, HYBRID})
 """Routes in which the LLM answers every text, also those that humans label."""
 
 PAPER_FACTOR = 42.45
@@ -33,7 +33,11 @@ _SECONDS_AN_HOUR = 3600
 
 @dataclass(frozen=True, slots=True)
 class Prices:
-    """What work costs. ``audit_share``: of the texts, labelled by humans on top, blind."""
+    """What work costs.
+
+    ``seconds_per_text``: a human's time, without a suggestion; ``assisted_seconds_per_text``: with
+    one, ``None`` for as long; ``audit_share``: of the texts, labelled by humans on top, blind.
+    """
 
     usd_per_hour: float = 10.0
     seconds_per_text: float = 30.0
@@ -41,20 +45,34 @@ class Prices:
     gpu_usd_per_hour: float = 0.0
     gpu_seconds_per_round: float = 0.0
     audit_share: float = 0.0
+    assisted_seconds_per_text: float | None = None
 
     def __post_init__(self) -> None:
-        if wrong := [name for name, it in asdict(self).items() if not 0 <= it < math.inf]:
+        known = {name: it for name, it in asdict(self).items() if it is not None}
+        if wrong := [name for name, it in known.items() if not 0 <= it < math.inf]:
             raise InputError(f"A price cannot be negative or without end: {', '.join(wrong)}.")
 
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """After a round: texts labelled in all, by humans, rounds trained, strict span F1."""
+    """After a round: texts labelled in all, by humans, rounds trained, strict span F1.
+
+    ``llm_texts``: texts that the LLM was paid for, ``None`` for what its route asks for;
+    ``training_seconds``: of all rounds, ``None`` for what the prices say of each; ``blind_texts``:
+    those among ``human_texts`` that were an audit.
+    """
 
     texts: float
     human_texts: float
     rounds: int
     f1: float
+    llm_texts: float | None = None
+    training_seconds: float | None = None
+    blind_texts: float = 0.0
+
+
+Curves = Mapping[str, Sequence[Point]]
+"""Learning curves by route."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,15 +101,21 @@ class Swing:
 
 def bill(point: Point, route: str, prices: Prices) -> Bill:
     """What a way of working has cost by then."""
-    a_text = prices.seconds_per_text / _SECONDS_AN_HOUR * prices.usd_per_hour
-    llm_texts = point.texts if route in LLM_LABELS_ALL else 0.0
-    gpu_hours = point.rounds * prices.gpu_seconds_per_round / _SECONDS_AN_HOUR
-    audited = prices.audit_share * llm_texts
+    a_second = prices.usd_per_hour / _SECONDS_AN_HOUR
+    blind = seconds = prices.seconds_per_text
+    llm_texts = 0.0
+    if route in LLM_LABELS_ALL:
+        llm_texts = point.texts if point.llm_texts is None else point.llm_texts
+        assisted = prices.assisted_seconds_per_text
+        seconds = blind if assisted is None else assisted
+    training = point.training_seconds
+    if training is None:
+        training = point.rounds * prices.gpu_seconds_per_round
     return Bill(
-        human=point.human_texts * a_text,
+        human=(point.human_texts - point.blind_texts) * seconds * a_second,
         llm=llm_texts * prices.llm_usd_per_text,
-        gpu=gpu_hours * prices.gpu_usd_per_hour,
-        audit=audited * a_text,
+        gpu=training / _SECONDS_AN_HOUR * prices.gpu_usd_per_hour,
+        audit=(point.blind_texts + prices.audit_share * llm_texts) * blind * a_second,
     )
 
 
@@ -114,9 +138,7 @@ def bill_to_reach(curve: Sequence[Point], route: str, target: float, prices: Pri
     return None
 
 
-def savings(
-    curves: Mapping[str, Sequence[Point]], route: str, target: float, prices: Prices
-) -> float:
+def savings(curves: Curves, route: str, target: float, prices: Prices) -> float:
     """The cost of humans alone over that of ``route``; NaN where one does not reach the F1."""
     alone = bill_to_reach(curves[HUMANS], HUMANS, target, prices)
     other = bill_to_reach(curves[route], route, target, prices)
@@ -125,9 +147,7 @@ def savings(
     return alone.total / other.total if other.total else math.inf
 
 
-def swings(
-    curves: Mapping[str, Sequence[Point]], route: str, target: float, prices: Prices
-) -> list[Swing]:
+def swings(curves: Curves, route: str, target: float, prices: Prices) -> list[Swing]:
     """What half and double each price do to the savings, the most important price first."""
     found = []
     for name, value in asdict(prices).items():

@@ -2,84 +2,53 @@
 
 from __future__ import annotations
 
-import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
-from pathlib import Path
+
+import numpy as np
 
 from backend.cost.savings import (
     HUMANS,
+    HYBRID,
+    LLM_ALONE,
     PAPER_FACTOR,
     PAPER_LLM_USD,
-    Point,
+    Curves,
     Prices,
     bill,
-    bill_to_reach,
     implied_human_usd,
     savings,
     swings,
 )
-from backend.errors import InputError
-from backend.quality.intervals import Interval
+from backend.cost.uncertainty import Measured, Reach, reach
+from backend.quality.intervals import LEVEL, Interval
 from backend.reports.figures import Row, Series, forest, learning_curve
 from backend.reports.page import Block, Cell, Column, Provenance, Report, Section, Table, Text
 
-Curves = Mapping[str, Sequence[Point]]
-"""Learning curves by route."""
-
 NAMES = {
     HUMANS: "humans alone",
-    "llm-only": "LLM alone",
-    "default": "hybrid",
+    LLM_ALONE: "LLM alone",
+    HYBRID: "hybrid",
     "human-only": "few humans, no LLM",
 }
-
-
-def read_curves(path: Path, language: str | None, strategy: str | None) -> tuple[str, Curves]:
-    """The curves of one language in a simulation's ``results.json``, and what they are of.
-
-    ``language``: ``mean`` by default, or the only one; ``strategy``: the first that has a curve of
-    several routes. Raises :class:`~backend.errors.InputError` for a file without such curves.
-    """
-    try:
-        listed = json.loads(path.read_text(encoding="utf-8"))["curves"]
-        languages = list(dict.fromkeys(each["language"] for each in listed))
-        place = language or ("mean" if "mean" in languages else languages[0])
-        here = [each for each in listed if each["language"] == place]
-        strategies = list(dict.fromkeys(each["strategy"] for each in here))
-        most = max(strategies, key=lambda s: sum(each["strategy"] == s for each in here))
-        chosen = strategy or most
-        curves = {
-            each["route"]: [
-                Point(it["texts"], it["human_texts"], it["round"] + 1, it["f1"]["value"])
-                for it in each["points"]
-            ]
-            for each in here
-            if each["strategy"] == chosen
-        }
-    except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
-        raise InputError(
-            f"{path} holds no learning curves ({type(error).__name__}: {error}). Give the "
-            "results.json of harambee simulate."
-        ) from error
-    if HUMANS not in curves:
-        known = ", ".join(f"{each['language']}/{each['strategy']}" for each in listed)
-        raise InputError(
-            f"{path} has no curve of humans alone for {place}/{chosen}. There are: {known}."
-        )
-    return f"{place}, {chosen}", curves
+NOT_REACHED = (
+    "A dash: this F1 is not reached on the measured curve. Nothing is extrapolated. An interval "
+    "without an upper end: the F1 may well not be reached at all."
+)
 
 
 def savings_report(
-    curves: Curves, what: str, targets: Sequence[float], prices: Prices, provenance: Provenance
+    measured: Measured, targets: Sequence[float], prices: Prices, provenance: Provenance
 ) -> Report:
     """The page."""
+    found = reaches(measured, targets, prices)
+    curves = measured.curves
     return Report(
         title="What it costs to reach a quality",
-        lead=in_words(curves, what, targets, prices),
+        lead=in_words(measured, found),
         sections=[
-            _reach_section(curves, what, targets, prices),
+            Section("Cost to reach an F1", [_picture(measured, prices), reach_table(found)]),
             *(_swings_section(curves, route, targets, prices) for route in _others(curves)),
             _prices_section(prices),
             _paper_section(prices),
@@ -87,15 +56,25 @@ def savings_report(
         provenance=provenance,
         results={
             "prices": asdict(prices),
+            "intervals": measured.how,
+            "curves": {
+                route: [
+                    asdict(point) | {"bill": bill(point, route, prices), "f1_interval": interval}
+                    for point, interval in zip(curve, _bands(measured, route), strict=True)
+                ]
+                for route, curve in curves.items()
+            },
             "reached": [
                 {
-                    "route": route,
-                    "f1": target,
-                    "bill": bill_to_reach(curve, route, target, prices),
-                    "savings": savings(curves, route, target, prices),
+                    "route": each.route,
+                    "f1": each.f1,
+                    "bill": each.bill,
+                    "cost": each.cost,
+                    "share_of_draws": each.share,
+                    "savings": each.factor.value,
+                    "savings_interval": each.factor,
                 }
-                for route, curve in curves.items()
-                for target in targets
+                for each in found
             ],
         },
     )
@@ -105,57 +84,100 @@ def _others(curves: Curves) -> list[str]:
     return [route for route in curves if route != HUMANS]
 
 
-def in_words(curves: Curves, what: str, targets: Sequence[float], prices: Prices) -> list[str]:
+def reaches(measured: Measured, targets: Sequence[float], prices: Prices) -> list[Reach]:
+    """What each F1 costs in each way."""
+    return [
+        reach(measured, route, target, prices) for target in targets for route in measured.curves
+    ]
+
+
+def in_words(measured: Measured, found: Sequence[Reach]) -> list[str]:
     """Who reaches what for how much, in sentences."""
-    told = [f"Learning curves of {what}. A factor is only as good as the prices below."]
-    for target in targets:
-        costs = []
-        for route, curve in curves.items():
-            reached = bill_to_reach(curve, route, target, prices)
-            factor = savings(curves, route, target, prices)
-            name = NAMES.get(route, route)
-            if reached is None:
-                best = max(point.f1 for point in curve)
-                costs.append(f"{name} does not reach it (at most {100 * best:.1f})")
-            elif route == HUMANS or math.isnan(factor):
-                costs.append(f"{name} ${reached.total:,.2f}")
-            else:
-                how = f"{factor:.2f} times less" if factor >= 1 else f"{1 / factor:.2f} times more"
-                costs.append(f"{name} ${reached.total:,.2f} ({how})")
+    how = f", with {measured.how}" if measured.how else "; how sure they are is not known"
+    told = [
+        f"Learning curves of {measured.what}{how}. A factor is only as good as the prices below.",
+        *measured.remarks,
+    ]
+    for target in dict.fromkeys(each.f1 for each in found):
+        costs = [_cost_in_words(measured, each) for each in found if each.f1 == target]
         told.append(f"F1 of {100 * target:g}: " + "; ".join(costs) + ".")
     return told
 
 
-def _reach_section(curves: Curves, what: str, targets: Sequence[float], prices: Prices) -> Section:
+def _cost_in_words(measured: Measured, each: Reach) -> str:
+    name = NAMES.get(each.route, each.route)
+    if each.bill is None:
+        best = max((point.f1 for point in measured.curves[each.route]), default=math.nan)
+        drawn = f", in {100 * each.share:.0f}% of the draws it does" if each.share > 0 else ""
+        return f"{name} does not reach it (at most {100 * best:.1f}{drawn})"
+    cost = f"{name} ${each.cost.value:,.2f}{_bounds(each.cost)}"
+    factor = each.factor
+    if each.route == HUMANS or math.isnan(factor.value):
+        return cost
+    if factor.value >= 1 or factor.value == 0:
+        return f"{cost}, {factor.value:.2f}{_bounds(factor)} times less"
+    low, high = (1 / it if it else math.inf for it in (factor.high, factor.low))
+    more = Interval(1 / factor.value, low, high, factor.level)
+    return f"{cost}, {more.value:.2f}{_bounds(more)} times more"
+
+
+def _bounds(interval: Interval) -> str:
+    if math.isnan(interval.low):
+        return ""
+    if math.isinf(interval.high):
+        return f" ({interval.low:,.2f} or more)"
+    return f" ({interval.low:,.2f} to {interval.high:,.2f})"
+
+
+def _bands(measured: Measured, route: str) -> list[Interval]:
+    """F1 at each point of a curve with its interval."""
+    points = [point.f1 for point in measured.curves[route]]
+    heights = measured.heights.get(route)
+    if heights is None:
+        return [Interval(f1, math.nan, math.nan, LEVEL) for f1 in points]
+    ends = np.quantile(heights, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
+    return [
+        Interval(f1, float(low), float(high), LEVEL)
+        for f1, low, high in zip(points, *ends, strict=True)
+    ]
+
+
+def _picture(measured: Measured, prices: Prices) -> Block:
+    lines = []
+    for route, curve in measured.curves.items():
+        bands = _bands(measured, route)
+        known = bool(measured.heights)
+        lines.append(
+            Series(
+                NAMES.get(route, route),
+                [bill(point, route, prices).total for point in curve],
+                [100 * point.f1 for point in curve],
+                [100 * band.low for band in bands] if known else None,
+                [100 * band.high for band in bands] if known else None,
+            )
+        )
+    caption = f"Strict span F1 over cost, {measured.what}"
+    if measured.how:
+        caption += f"; bands: {measured.how}"
+    return learning_curve(caption, lines, "US dollars", "F1 in %")
+
+
+def reach_table(found: Sequence[Reach]) -> Table:
+    """What each F1 costs in each way, and what for."""
     columns = [
         Column("way of working"),
         Column("F1", percent=True),
-        *(Column(name, decimals=2, unit=" $") for name in ("human", "LLM", "GPU", "audit", "all")),
+        *(Column(name, decimals=2, unit=" $") for name in ("human", "LLM", "training", "audit")),
+        Column("all", decimals=2, unit=" $"),
         Column("humans alone / this", decimals=2),
     ]
     rows: list[Sequence[Cell]] = []
-    for target in targets:
-        for route, curve in curves.items():
-            reached = bill_to_reach(curve, route, target, prices)
-            amounts: list[Cell] = [None] * 5
-            if reached is not None:
-                amounts = [reached.human, reached.llm, reached.gpu, reached.audit, reached.total]
-            factor = savings(curves, route, target, prices)
-            rows.append((NAMES.get(route, route), target, *amounts, factor))
-    lines = [
-        Series(
-            NAMES.get(route, route),
-            [bill(point, route, prices).total for point in curve],
-            [100 * point.f1 for point in curve],
-        )
-        for route, curve in curves.items()
-    ]
-    note = "A dash: this F1 is not reached on the measured curve. Nothing is extrapolated."
-    blocks: list[Block] = [
-        learning_curve(f"Strict span F1 over cost, {what}", lines, "US dollars", "F1 in %"),
-        Table("US dollars until an F1 is reached", columns, rows, note),
-    ]
-    return Section("Cost to reach an F1", blocks)
+    for each in found:
+        parts: list[Cell] = [None] * 4
+        if each.bill is not None:
+            parts = [each.bill.human, each.bill.llm, each.bill.gpu, each.bill.audit]
+        rows.append((NAMES.get(each.route, each.route), each.f1, *parts, each.cost, each.factor))
+    return Table("US dollars until an F1 is reached", columns, rows, NOT_REACHED)
 
 
 def _swings_section(
@@ -189,7 +211,11 @@ def _swings_section(
 
 
 def _prices_section(prices: Prices) -> Section:
-    rows = [(name.replace("_", " "), value) for name, value in asdict(prices).items()]
+    rows = [
+        (name.replace("_", " "), value)
+        for name, value in asdict(prices).items()
+        if value is not None
+    ]
     columns = [Column("price"), Column("value", decimals=4)]
     return Section("Prices", [Table("What the figures rest on", columns, rows)])
 

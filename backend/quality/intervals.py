@@ -47,9 +47,9 @@ class Interval:
         return self.low <= value <= self.high
 
     def as_json(self) -> dict[str, float | None]:
-        """The form in which it is written down; unknown numbers are ``null``."""
+        """The form in which it is written down; what is unknown or without end is ``null``."""
         numbers = {"value": self.value, "low": self.low, "high": self.high, "level": self.level}
-        return {name: None if math.isnan(it) else float(it) for name, it in numbers.items()}
+        return {name: float(it) if math.isfinite(it) else None for name, it in numbers.items()}
 
 
 def precision_of(counts: FloatArray) -> FloatArray:

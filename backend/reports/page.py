@@ -203,8 +203,10 @@ def bounds(cell: Cell, column: Column) -> str:
     """The bounds of a cell's interval, empty if it has none."""
     if not isinstance(cell, Interval):
         return ""
-    if not all(map(math.isfinite, (cell.value, cell.low, cell.high))):
+    if not all(map(math.isfinite, (cell.value, cell.low))) or math.isnan(cell.high):
         return ""
+    if math.isinf(cell.high):
+        return f"{_number(cell.low, column)} or more"
     low, high = (_number(bound, column) for bound in (cell.low, cell.high))
     return f"{low} to {high}" if cell.low < 0 else f"{low}{DASH}{high}"
 

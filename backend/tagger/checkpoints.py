@@ -129,6 +129,10 @@ class ModelShelf:
         finally:
             self._loading.release()
 
+    def load(self, number: int) -> Tagger:
+        """A published version, promoted or not; see :meth:`backend.protocols.Models.load`."""
+        return self._load(self._version(number))
+
     def versions(self) -> list[int]:
         """Numbers of all published versions, ascending, promoted or not."""
         names = (path.name for path in self._folder.glob("v[0-9]*"))

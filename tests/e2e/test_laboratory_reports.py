@@ -69,6 +69,20 @@ def curves():
         }
 
 
+def runs():
+    """The curves by seed."""
+    rng = np.random.default_rng(2)
+    for each in curves():
+        for seed in range(5):
+            luck = rng.normal(0, 0.012, len(each["points"])) + rng.normal(0, 0.006)
+            scores = [point["f1"]["value"] for point in each["points"]] + luck
+            rounds = [{"scores": {"f1": float(f1)}} for f1 in scores]
+            yield {key: each[key] for key in ("language", "strategy", "route")} | {
+                "seed": seed,
+                "rounds": rounds,
+            }
+
+
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory):
     driver = start_browser(tmp_path_factory.mktemp("chromium"))
@@ -83,7 +97,9 @@ def page(request, browser, tmp_path_factory):
     given = list(labels())
     events = write(folder / "labels.jsonl", given)
     gold = write(folder / "gold.jsonl", [row | {"spans": GOLD} for row in given])
-    (folder / "results.json").write_text(json.dumps({"curves": list(curves())}))
+    (folder / "results.json").write_text(
+        json.dumps({"curves": list(curves()), "runs": list(runs())})
+    )
     commands = {
         "drift": ["drift", "--events", events],
         "fairness": [

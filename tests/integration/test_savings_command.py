@@ -50,8 +50,22 @@ def results(tmp_path):
         }
         for route, share in ROUTES.items()
     ]
+    runs = [
+        {
+            "language": "xx",
+            "strategy": "default",
+            "route": route,
+            "seed": seed,
+            "rounds": [
+                {"scores": {"f1": BEST[route] * (at + 1) / 5 + 0.01 * (seed - 1)}}
+                for at in range(5)
+            ],
+        }
+        for route in ROUTES
+        for seed in range(3)
+    ]
     path = tmp_path / "results.json"
-    path.write_text(json.dumps({"curves": curves}), encoding="utf-8")
+    path.write_text(json.dumps({"curves": curves, "runs": runs}), encoding="utf-8")
     return path
 
 
@@ -75,7 +89,7 @@ def test_every_way_has_its_cost_and_what_is_out_of_reach_is_said(savings, found,
     result, said = savings("--simulation", results, "--target", 0.6, "--usd-per-hour", 12)
 
     assert result.exit_code == 0, said
-    assert "LLM alone does not reach it (at most 55.0)" in said
+    assert "LLM alone does not reach it (at most 55.0, in" in said
     reached = {each["route"]: each for each in found()["reached"]}
     # 0.6 of 0.8 at 160 texts a fifth: 375 texts, 30 s each, $12 an hour.
     assert reached["all-human"]["bill"]["human"] == pytest.approx(37.5)
@@ -84,6 +98,32 @@ def test_every_way_has_its_cost_and_what_is_out_of_reach_is_said(savings, found,
     page = (tmp_path / "out" / "report.html").read_text()
     assert "What 42.45 times rests on" in page
     assert page.count("<svg") == 2
+
+
+def test_several_seeds_say_how_sure_a_cost_and_a_factor_are(savings, found, results):
+    result, said = savings("--simulation", results, "--target", 0.6)
+
+    assert result.exit_code == 0, said
+    assert "95% intervals over 3 seeds" in said
+    reached = {each["route"]: each for each in found()["reached"]}
+    cost = reached["all-human"]["cost"]
+    # Each seed is shifted by a hundredth: 6.25 labels, with two degrees of freedom.
+    assert cost["low"] < cost["value"] < cost["high"]
+    assert cost["high"] - cost["low"] == pytest.approx(2 * 4.303 * 6.25 / 3**0.5 / 12, rel=0.15)
+    assert reached["llm-only"]["cost"]["high"] is None
+    assert reached["default"]["savings_interval"]["low"] > 1
+
+
+def test_runs_that_lack_a_seed_of_a_language_give_no_intervals(savings, found, results):
+    content = json.loads(results.read_text())
+    content["runs"] = [run for run in content["runs"] if run["route"] != "default"]
+    results.write_text(json.dumps(content))
+
+    result, said = savings("--simulation", results, "--target", 0.6)
+
+    assert result.exit_code == 0, said
+    assert "how sure they are is not known" in said
+    assert found()["reached"][0]["cost"]["low"] is None
 
 
 def test_a_project_brings_its_own_seconds(savings, found, results, tmp_path):

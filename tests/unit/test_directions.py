@@ -68,7 +68,7 @@ DIRECTIONS: Mapping[str, set[str]] = {
     "backend.text": FOUNDATION,
     "backend.active_learning": PROMISES | {"backend.quality"},
     "backend.quality": PROMISES,
-    "backend.cost": PROMISES,
+    "backend.cost": PROMISES | {"backend.quality"},
     "backend.workspace": CORE,
     "backend.composing": CORE,
     "backend.proposing": CORE | {"backend.workspace", "backend.composing"},
@@ -76,7 +76,7 @@ DIRECTIONS: Mapping[str, set[str]] = {
     "backend.measuring": CORE | {"backend.workspace", "backend.composing", "backend.proposing"},
     "backend.loop": CORE
     | {"backend.workspace", "backend.proposing", "backend.candidate", "backend.measuring"},
-    "backend.laboratory": CORE | {"backend.workspace", "backend.proposing"},
+    "backend.laboratory": CORE | {"backend.workspace", "backend.proposing", "backend.candidate"},
     "backend.llm": CORE,
     "backend.tagger": CORE,
     "backend.store": CORE,
