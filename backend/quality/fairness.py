@@ -19,6 +19,7 @@ from backend.protocols import FloatArray
 from backend.quality.comparison import holm
 from backend.quality.intervals import (
     LEVEL,
+    RESAMPLES,
     Interval,
     Statistic,
     f1_of,
@@ -88,8 +89,11 @@ def fairness_of(  # noqa: PLR0913 - sizes have defaults
     fewest_texts: int = FEWEST_TEXTS,
     fewest_spans: int = FEWEST_SPANS,
     permutations: int = PERMUTATIONS,
+    resamples: int = RESAMPLES,
 ) -> Fairness:
     """Score every slice under the keys and test its gaps.
+
+    Tests rest on ``permutations``, intervals on ``resamples`` of the texts.
 
     Raises :class:`~backend.errors.InputError` without texts.
     """
@@ -101,7 +105,7 @@ def fairness_of(  # noqa: PLR0913 - sizes have defaults
         names = np.array(slice_names(cases, key), dtype=object)
         for name in sorted(set(names)):
             chosen = np.array(names == name, dtype=np.bool_)
-            drawn = resampled_sums(counts[chosen], rng)
+            drawn = resampled_sums(counts[chosen], rng, resamples)
             scores = _scores(key, name, counts[chosen], drawn)
             small = any(
                 len(part) < fewest_texts or (part[:, 0] + part[:, 2]).sum() < fewest_spans
@@ -143,7 +147,7 @@ def _gaps(
     permutations: int,
 ) -> tuple[Gap, ...]:
     ours, theirs = counts[chosen], counts[~chosen]
-    theirs_drawn = resampled_sums(theirs, rng)
+    theirs_drawn = resampled_sums(theirs, rng, len(ours_drawn))
     total = counts.sum(axis=0)
     moved = _random_sums(counts, len(ours), rng, permutations)
     gaps = []
