@@ -42,6 +42,12 @@ def argilla_server(config: pytest.Config) -> ArgillaServer:
     return start_argilla(config)
 
 
+@functools.cache
+def other_argilla_server(config: pytest.Config) -> ArgillaServer:
+    """Another server, for tests that stop one or move to one; it takes 1,000 labels a question."""
+    return start_argilla(config, ARGILLA_SPAN_OPTIONS_MAX_ITEMS="1000")
+
+
 def workspace_of(client: ArgillaClient, name: str = WORKSPACE) -> str:
     """The id of a workspace, made if it is not there."""
     found = [item for item in client.workspaces() if item["name"] == name]

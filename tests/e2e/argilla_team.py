@@ -5,7 +5,6 @@ import subprocess
 import sys
 
 import requests
-from argilla_projects import argilla_server
 from harambee_processes import Harambee, wait_until
 
 from argilla_pipeline.client import ArgillaClient
@@ -20,22 +19,24 @@ WORKSPACE = "team"
 class Team:
     """A dataset of its own, set up by the command, and what is done in it.
 
-    ``annotator`` is a client with the rights of a plain annotator.
+    ``annotator`` is a client with the rights of a plain annotator; ``argilla`` are settings of that
+    section on top of those that the server needs.
     """
 
-    def __init__(self, config, folder, examples, /, **sections):
-        self.server = argilla_server(config)
+    def __init__(self, server, folder, examples, /, argilla=None, **sections):
+        self.server = server
         self.owner = ArgillaClient(self.server.url, self.server.owner.api_key)
         self.name = f"names-{secrets.token_hex(3)}"
         self.user = f"annotator-{secrets.token_hex(3)}"
-        argilla = {
+        chosen = {
             "url": self.server.url,
             "api_key": self.server.owner.api_key,
             "workspace": WORKSPACE,
             "dataset": self.name,
             "annotators": [self.user],
+            **(argilla or {}),
         }
-        self.harambee = Harambee(folder, None, argilla=argilla, **sections)
+        self.harambee = Harambee(folder, None, argilla=chosen, **sections)
         self.said = self.command("setup")
         self.operations = ArgillaOperations(self.harambee.services)
         self.project = self.operations.project()

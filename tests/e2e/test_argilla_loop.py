@@ -2,13 +2,16 @@
 
 import json
 from datetime import UTC, datetime
+from uuid import UUID
 
 import argilla
 import pytest
+from argilla_projects import argilla_server
 from argilla_team import WORKSPACE, Team
 from harambee_processes import WEB, WORKER, scripted, wait_until
 from standardwebhooks.webhooks import Webhook
 
+from argilla_pipeline.convert import spans_to_json
 from backend.samples import LABELS, sample_texts
 from backend.testing.imperfect import gold_with_errors
 from backend.testing.scripted_llm import ScriptedLlm
@@ -25,7 +28,7 @@ def team(request, tmp_path_factory):
     examples = [example for _, example in sample_texts()[:TEXTS]]
     with ScriptedLlm(gold_with_errors(examples, LABELS, rng_seed=0)) as llm:
         made = Team(
-            request.config,
+            argilla_server(request.config),
             tmp_path_factory.mktemp("argilla"),
             examples,
             llm=scripted(llm),
@@ -177,6 +180,25 @@ class TestLostWebhooks:
         learnt.responses.append(lost)
         learnt.labels_arrive(learnt.responses)
         learnt.harambee.start(WEB)
+
+    def test_responses_logged_by_the_sdk_which_send_no_webhook_are_found_too(self, learnt):
+        record = learnt.served()[0]
+        client = argilla.Argilla(api_url=learnt.server.url, api_key=learnt.server.owner.api_key)
+        dataset = client.datasets(learnt.name, workspace=WORKSPACE)
+        (logged,) = (item for item in dataset.records() if str(item._server_id) == record)
+        before = learnt.owner.record(record)
+        ((question, answer),) = spans_to_json(learnt.gold[record].spans, learnt.tool.schema).items()
+        annotator = UUID(learnt.annotator.me()["id"])
+        logged.responses.add(
+            argilla.Response(question, answer["value"], annotator, status="submitted")
+        )
+        dataset.records.log([logged])
+        after = learnt.owner.record(record)
+        assert after["metadata"] == before["metadata"]
+        learnt.harambee.kill(WORKER)
+        learnt.harambee.start(WORKER)
+        learnt.responses.append(after["responses"][0]["id"])
+        learnt.labels_arrive(learnt.responses)
 
     def test_discarded_records_leave_the_queue_and_teach_nothing(self, learnt):
         record = learnt.served()[0]

@@ -6,17 +6,17 @@ from dataclasses import replace
 
 import argilla
 import pytest
-from argilla_projects import ArgillaDataset, argilla_server, start_argilla, workspace_of
+from argilla_projects import ArgillaDataset, argilla_server, other_argilla_server, workspace_of
 
 from argilla_pipeline.client import ArgillaClient
-from argilla_pipeline.connection import add_properties
+from argilla_pipeline.connection import add_properties, set_up
 from argilla_pipeline.convert import spans_to_json, text_to_json
 from argilla_pipeline.migration import Migration, Target
 from argilla_pipeline.testing.argilla_server import SEARCH, SERVER, WORKER
 from argilla_pipeline.tool import ArgillaTool
 from backend.domain import NO_SOURCE, Route, Source, SourceKind, Span, Suggestion
-from backend.errors import ToolRejectedError, ToolUnreachableError
-from backend.settings import ArgillaSettings
+from backend.errors import LabelConfigError, ToolRejectedError, ToolUnreachableError
+from backend.settings import ArgillaSettings, Settings
 
 pytestmark = pytest.mark.e2e
 
@@ -150,27 +150,33 @@ class TestPushing:
         )
 
 
+def made_with_the_sdk(server, name, labels):
+    """A client, and a dataset that Argilla's SDK has made and filled: other names, two questions.
+
+    One of its two texts holds an emoji as Argilla's page must not have it.
+    """
+    client = ArgillaClient(server.url, server.owner.api_key)
+    workspace_of(client, "elsewhere")
+    sdk = argilla.Argilla(api_url=server.url, api_key=server.owner.api_key)
+    settings = argilla.Settings(
+        guidelines="Ours.",
+        fields=[argilla.TextField(name="sentence")],
+        questions=[
+            argilla.SpanQuestion(name="names", field="sentence", labels=labels),
+            argilla.RatingQuestion(name="quality", values=[1, 2], required=False),
+        ],
+    )
+    dataset = argilla.Dataset(name=name, workspace="elsewhere", settings=settings, client=sdk)
+    dataset.create()
+    dataset.records.log([{"sentence": TEXT}, {"sentence": "🌍 Thabo"}])
+    return client, dataset
+
+
 class TestADatasetOfSomebodyElse:
     @pytest.fixture
     def theirs(self, request):
-        """Made and filled with Argilla's SDK, under other names, with two questions."""
-        server = argilla_server(request.config)
-        client = ArgillaClient(server.url, server.owner.api_key)
-        workspace_of(client, "elsewhere")
-        sdk = argilla.Argilla(api_url=server.url, api_key=server.owner.api_key)
-        settings = argilla.Settings(
-            guidelines="Ours.",
-            fields=[argilla.TextField(name="sentence")],
-            questions=[
-                argilla.SpanQuestion(name="names", field="sentence", labels={"p": "Person"}),
-                argilla.RatingQuestion(name="quality", values=[1, 2], required=False),
-            ],
-        )
-        name = f"theirs-{request.node.name[:40]}"
-        dataset = argilla.Dataset(name=name, workspace="elsewhere", settings=settings, client=sdk)
-        dataset.create()
-        dataset.records.log([{"sentence": TEXT}, {"sentence": "🌍 Thabo"}])
-        return client, dataset
+        server, name = argilla_server(request.config), f"theirs-{request.node.name[:40]}"
+        return made_with_the_sdk(server, name, {"p": "Person"})
 
     def test_it_is_suggested_to_and_read_by_its_own_names(self, theirs):
         client, dataset = theirs
@@ -191,6 +197,37 @@ class TestADatasetOfSomebodyElse:
         assert {task.text for task in tool.tasks()} == {TEXT, "🌍 Thabo"}
         assert tool.schema.scheme.labels == ("PER",)
         assert "quality" in done.warnings[0]
+
+
+class TestAThousandLabels:
+    LABELS = tuple(f"KIND_{number}" for number in range(1000))
+
+    def test_a_dataset_of_ours_with_more_than_argilla_takes_is_refused_before_it_is_made(
+        self, make_dataset
+    ):
+        client = make_dataset([]).client
+        before = len(client.datasets())
+        labels = dict.fromkeys(self.LABELS, "")
+        argilla = {"workspace": "tests", "dataset": "a-thousand", "labels": labels}
+        with pytest.raises(LabelConfigError, match="1000 labels are more than the 500"):
+            set_up(client, Settings(argilla=argilla))
+        assert len(client.datasets()) == before
+
+    def test_one_that_a_server_was_set_to_take_is_suggested_to_and_read(self, request):
+        client, dataset = made_with_the_sdk(
+            other_argilla_server(request.config), "a-thousand", list(self.LABELS)
+        )
+        add_properties(client, str(dataset.id))
+        tool = ArgillaTool.open(client, str(dataset.id))
+        (task,) = tool.tasks()
+        last = Span(0, 7, self.LABELS[-1], 0.9)
+        assert tool.schema.scheme.labels == self.LABELS
+        assert tool.suggest([suggestion(task.id, span=last)], "v1") == 1
+        (pushed,) = client.record(task.id)["suggestions"]
+        assert pushed["value"] == [{"start": 0, "end": 7, "label": self.LABELS[-1]}]
+        client.respond(task.id, "submitted", spans_to_json([last], tool.schema))
+        (annotation,) = tool.accepted()
+        assert annotation.spans == (last,)
 
 
 class TestMigrating:
@@ -218,15 +255,11 @@ class TestMigrating:
         assert first["suggestions"][0]["value"] == [{"start": 0, "end": 7, "label": "NAME"}]
 
 
-@pytest.fixture(scope="module")
-def server(request):
-    """A server of their own for tests that stop parts of it."""
-    server = start_argilla(request.config)
-    yield server
-    server.stop()
-
-
 class TestOutages:
+    @pytest.fixture
+    def server(self, request):
+        return other_argilla_server(request.config)
+
     @pytest.fixture
     def made(self, server):
         return ArgillaDataset(server, [f"{TEXT} {number}" for number in range(40)])

@@ -7,6 +7,7 @@ import sys
 
 import pytest
 import requests
+from argilla_projects import argilla_server
 from argilla_team import Team
 from harambee_processes import numbered_sample, scripted, wait_until
 from sqlalchemy import func, select
@@ -27,16 +28,12 @@ def team(request, tmp_path_factory):
     examples = numbered_sample(TEXTS)
     with ScriptedLlm(gold_with_errors(examples, LABELS, rng_seed=0)) as llm:
         made = Team(
-            request.config,
+            argilla_server(request.config),
             tmp_path_factory.mktemp("killed"),
             examples,
+            argilla={"push_batch": BATCH},  # so that there is a middle to be killed in
             llm=scripted(llm),
             jobs={"reconcile_seconds": NEVER},
-        )
-        # Small requests, so that there is a middle to be killed in.
-        text = made.harambee.config.read_text(encoding="utf-8")
-        made.harambee.config.write_text(
-            text.replace("argilla:\n", f"argilla:\n  push_batch: {BATCH}\n"), encoding="utf-8"
         )
         made.llm = llm
         yield made
