@@ -9,8 +9,9 @@ import numpy as np
 
 from backend.active_learning.calibrated_tagger import bare, calibrated
 from backend.active_learning.calibration import Fitted
-from backend.active_learning.mixing import Mix, Mixture, learn_from_both
+from backend.active_learning.mixing import Mixture, learn_from_both
 from backend.active_learning.trainer import Trainer
+from backend.active_learning.ways import Mix
 from backend.domain import Example, SpanScores
 from backend.protocols import Explained, Progress, Tagger, reading, silent
 from backend.quality.evaluation import tagger_scores

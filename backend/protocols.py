@@ -177,6 +177,26 @@ def reading(family: TaggerFamily, texts: Sequence[str]) -> TaggerFamily:
     return family.with_texts(texts) if isinstance(family, Reading) else family
 
 
+@runtime_checkable
+class Revising(Protocol):
+    """What a family may promise besides: to learn where another labeller errs, text in view."""
+
+    def revise(
+        self,
+        right: Sequence[Example],
+        given: Sequence[Example],
+        asked: Sequence[Example],
+        scheme: LabelScheme,
+        progress: Progress = silent,
+    ) -> list[FloatArray] | None:
+        """How likely each tag is right for each token of ``asked``, as labelled by the labeller.
+
+        ``given``: its labels of the texts of ``right``, which people labelled. Each array is
+        (n_tokens, n_tags), rows sum to 1. ``None`` where it turns out that it cannot. Raises
+        :class:`~backend.errors.InputError` where ``right`` holds no span to learn from.
+        """
+
+
 @dataclass(frozen=True, slots=True)
 class Pool:
     """What a query strategy may look at: unlabelled texts and what is known of them.

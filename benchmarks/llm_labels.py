@@ -5,13 +5,17 @@ them (an error model fitted to recorded answers), and people label again the ten
 labels a cross-fitted tagger finds least likely. A CRF then learns from the human labels alone, from
 the LLM's alone, from both by ``learn_from_both``, and, for comparison, from human labels of
 everything. Strict span F1 on the test sentences that are not in train.
+
+With ``--out FILE`` each finished row is kept there, and the same command goes on where it stopped.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import statistics
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -71,6 +75,7 @@ def measured(corpus: Corpus, errors: ErrorModel, right: float, seed: int) -> dic
             example, spans=errors.corrupt(example.text, example.spans, rng, habit=str(seed))
         )
 
+    begun = time.process_time()
     order = rng.permutation(len(corpus.train))
     n_seed, n_queried = round(SEED_SHARE * len(order)), round(QUERIED * len(order))
     seeds = [corpus.train[place] for place in order[:n_seed]]
@@ -79,7 +84,9 @@ def measured(corpus: Corpus, errors: ErrorModel, right: float, seed: int) -> dic
     chosen = choose_for_humans(seeds, llm, round(FOR_HUMANS * n_queried), trainer)
     human = [*seeds, *(gold[place] for place in chosen)]
     answers = [*llm, *map(asked, seeds)]
+    chosen_at = time.process_time()
     both = learn_from_both(human, answers, trainer)
+    learnt_at = time.process_time()
 
     def test_f1(tagger: Tagger) -> float:
         taggings = tagger.tag([example.text for example in corpus.test])
@@ -95,8 +102,24 @@ def measured(corpus: Corpus, errors: ErrorModel, right: float, seed: int) -> dic
         "LLM only": test_f1(trainer.train(answers)),
         "both": test_f1(both.tagger),
         "all human": test_f1(trainer.train([*seeds, *gold])),
-        "mix": both.mix.value,
+        "mix": str(both.way),
+        "choosing_cpu_s": round(chosen_at - begun, 1),
+        "learning_cpu_s": round(learnt_at - chosen_at, 1),
     }
+
+
+def kept(path: Path | None) -> dict[str, dict[str, float | str]]:
+    """Finished rows by what they were asked for."""
+    if path is None or not path.exists():
+        return {}
+    lines = map(json.loads, path.read_text("utf-8").splitlines())
+    return {line["asked"]: line["row"] for line in lines}
+
+
+def keep(path: Path | None, asked: str, row: dict[str, float | str]) -> None:
+    if path is not None:
+        with path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps({"asked": asked, "row": row}) + "\n")
 
 
 def means(rows: Sequence[dict[str, float | str]], column: str) -> float:
@@ -111,20 +134,25 @@ def main() -> None:
     parser.add_argument("--first-seed", type=int, default=0)
     parser.add_argument("--model", default="gpt-4-turbo", help="whose recorded errors")
     parser.add_argument("--right", type=float, default=0.0, help="share of texts without errors")
+    parser.add_argument("--out", type=Path, help="file that keeps finished rows")
     arguments = parser.parse_args()
     if not arguments.data:
         print('{"name": "llm-labels", "skipped": "HARAMBEE_DATA names no folder with data"}')
         return
     recordings = read_recordings(arguments.data / "llm_responses")
     rows: list[dict[str, float | str]] = []
+    done = kept(arguments.out)
     print("language seed  labels  human only  LLM only   both  all human  LLM labels", flush=True)
     for language in arguments.languages.split(","):
         corpus = read(arguments.data, language)
         errors, _ = fitted(recordings, arguments.model, language, SCHEME)
         errors = errors.scaled_to(corpus.train)
         for seed in range(arguments.first_seed, arguments.first_seed + arguments.seeds):
-            row = measured(corpus, errors, arguments.right, seed)
+            asked = f"{language} {seed} {arguments.model} {arguments.right}"
+            row = done.get(asked) or measured(corpus, errors, arguments.right, seed)
             rows.append(row)
+            if asked not in done:
+                keep(arguments.out, asked, row)
             print(
                 f"{language:8} {seed:4}  {row['labels']:6}  {row['human only']:10}  "
                 f"{row['LLM only']:8}  {row['both']:5}  {row['all human']:9}  {row['mix']}",

@@ -10,6 +10,11 @@ Combining a model's probabilities with another labeller's answer through a confu
 to Kerrigan, Smyth & Steyvers (2021); the matrix and its estimation without gold go back to Dawid &
 Skene (1979). A label the LLM tends to invent is believed where the tagger finds it likely, a
 reliable one nearly always, and an LLM that knows nothing changes nothing.
+
+A model that learnt from people with the LLM's labels in view (:class:`backend.protocols.Revising`)
+errs in yet another way: it knows which words the LLM gets wrong, but has seen few. The two are
+joined as equals, by the mean of their logarithms (Genest & Zidek, 1986; for conditional random
+fields: Smith, Cohn & Osborne, 2005).
 """
 
 from __future__ import annotations
@@ -41,7 +46,7 @@ _ROUNDS = 3
 class Corrected:
     """An example with the more likely spans, and how unsure they are.
 
-    ``loss``: negative logarithm of their probability, in nats, summed over tokens.
+    ``loss``: negative logarithm of their probability, in nats, mean over tokens; 0 without any.
     """
 
     example: Example
@@ -78,22 +83,29 @@ def confusion(
 
 
 def corrected(
-    taggings: Sequence[Tagging], llm: Sequence[Example], table: FloatArray, scheme: LabelScheme
+    taggings: Sequence[Tagging],
+    llm: Sequence[Example],
+    table: FloatArray,
+    scheme: LabelScheme,
+    revised: Sequence[FloatArray] | None = None,
 ) -> list[Corrected]:
     """The most likely labels of each text, given the tagger's view and the LLM's.
 
     ``taggings`` are of the same texts in the same order, by a tagger that did not learn from these
-    labels; ``table`` as :func:`confusion` gives it.
+    labels; ``table`` as :func:`confusion` gives it; ``revised``, for each text (n_tokens, n_tags),
+    what a model with both in view finds likely.
     """
     names = tag_names(scheme.labels)
     decoder = LegalDecoder(names)
     results = []
-    for tagging, example in zip(taggings, llm, strict=True):
+    for place, (tagging, example) in enumerate(zip(taggings, llm, strict=True)):
         likely = _posterior(tagging, tag_places(example, scheme), table)
+        if revised is not None:
+            likely = _pooled(likely, revised[place])
         best = decoder.decode(likely)
         scores = likely[np.arange(len(best)), best]
         spans = from_bio(tokenise(example.text), [names[tag] for tag in best], scores.tolist())
-        loss = float(-np.log(np.maximum(scores, _FLOOR)).sum())
+        loss = float(-np.log(np.maximum(scores, _FLOOR)).mean()) if best else 0.0
         results.append(Corrected(replace(example, spans=tuple(spans)), loss))
     return results
 
@@ -101,6 +113,12 @@ def corrected(
 def _posterior(tagging: Tagging, given: IntArray, table: FloatArray) -> FloatArray:
     """(n_tokens, n_tags), rows sum to 1."""
     likely = np.maximum(tagging.probabilities, _FLOOR) * table[:, given].T
+    return np.asarray(likely / likely.sum(axis=1, keepdims=True), dtype=np.float64)
+
+
+def _pooled(one: FloatArray, other: FloatArray) -> FloatArray:
+    """(n_tokens, n_tags): the logarithmic opinion pool of two views, rows sum to 1."""
+    likely = np.sqrt(np.maximum(one, _FLOOR) * np.maximum(other, _FLOOR))
     return np.asarray(likely / likely.sum(axis=1, keepdims=True), dtype=np.float64)
 
 

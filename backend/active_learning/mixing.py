@@ -2,39 +2,33 @@
 
 An LLM's labels can help a tagger or hurt it, and nobody knows before. So each way of using them is
 tried in cross-validation on the human labels (Stone, 1974): left out, corrected (see
-:mod:`backend.active_learning.correction`), or as they are; a human label weighs three of them. The
-way with the best strict span F1 trains the tagger; at equal F1 the one that uses the LLM less.
-Labels as they are have to be better than corrected ones by more than a standard error (Breiman et
-al., 1984): a mistake there costs more than it can bring.
+:mod:`backend.active_learning.correction`), a share of the corrected ones, the surest, or as they
+are; a human label weighs three of them. The way with the best strict span F1 trains the tagger
+(:mod:`backend.active_learning.ways` has the exact rule).
 """
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 import numpy as np
+import numpy.typing as npt
 
-from backend.active_learning.correction import confusion, corrected
+from backend.active_learning.correction import Corrected, confusion, corrected
 from backend.active_learning.label_loss import HUMAN_WEIGHT
 from backend.active_learning.trainer import Trainer, folds_of
-from backend.domain import Example, LabelScheme, SpanScores
+from backend.active_learning.ways import AS_GIVEN, CORRECTED, NONE, Mix, Way, preferred
+from backend.domain import Example, SpanScores
 from backend.protocols import Tagger
-from backend.quality.intervals import f1_of, resampled_sums
 from backend.quality.span_f1 import SpanPair, span_scores
 
+BoolArray = npt.NDArray[np.bool_]
+
 FOLDS = 3
-RESAMPLES = 500
-
-
-class Mix(enum.StrEnum):
-    """A way of using LLM labels beside human ones, from the least to the most trusting."""
-
-    NONE = "none"
-    CORRECTED = "corrected"
-    AS_GIVEN = "as-given"
+SHARES = (1.0, 0.75, 0.5, 0.25)
+"""Of the corrected labels, tried in this order as long as fewer do better."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,21 +37,27 @@ class Mixture:
 
     ``llm_texts``: LLM-labelled texts that it learnt from, ``changed`` of them corrected;
     ``human_weight``: what a human label weighed, where an LLM label weighed 1. ``scores``: strict
-    span counts of each way in cross-validation, empty where nothing was compared.
+    span counts of each way that was tried in cross-validation, empty where nothing was compared.
     """
 
     tagger: Tagger
-    mix: Mix
+    way: Way
     llm_texts: int
     changed: int
     human_weight: int
     reason: str
-    scores: Mapping[Mix, SpanScores] = field(default_factory=lambda: MappingProxyType({}))
+    scores: Mapping[Way, SpanScores] = field(default_factory=lambda: MappingProxyType({}))
+
+    @property
+    def mix(self) -> Mix:
+        """How the LLM's labels were used, whatever share of them."""
+        return self.way.mix
 
     @property
     def summary(self) -> str:
         """What of the LLM entered, and why, for a person."""
-        used = f"{self.llm_texts} LLM labels {self.mix.value}"
+        surest = "" if self.way.share == 1 else f", the surest {self.way.share:.0%},"
+        used = f"{self.llm_texts} LLM labels{surest} {self.mix.value}"
         if self.mix is Mix.NONE:
             used = "no LLM labels"
         elif self.mix is Mix.CORRECTED:
@@ -78,6 +78,16 @@ class Labels:
     unchecked: Sequence[Example]
 
 
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """What is known without a part of the human labels, and ``inside``, that part."""
+
+    labels: Labels
+    inside: Sequence[Example]
+    base: Tagger | None
+    better: Sequence[Corrected]
+
+
 def learn_from_both(
     human: Sequence[Example],
     llm: Sequence[Example],
@@ -89,104 +99,125 @@ def learn_from_both(
 
     ``llm`` may hold texts that humans labelled as well: they are never learnt from, and tell how
     the LLM errs. ``mix`` forces a way; ``None`` chooses by cross-validation in ``folds`` folds,
-    which trains ``3 * folds`` taggers more. Weights of the examples count in every way.
+    which trains up to ``4 * folds`` taggers more; where a share of the LLM's labels does better
+    than all, up to ``6 * folds``. Labels as they are are not tried where human labels show the LLM
+    to be worse than a tagger that learnt from these alone. Weights of the examples count in every
+    way.
 
     Raises :class:`~backend.errors.InputError` where the labels hold no span to learn from.
     """
     labels = _sorted_out(human, llm)
     if not labels.unchecked:
-        return _learnt(labels, Mix.NONE, trainer, "there are none beside the human ones")
+        return _learnt(labels, NONE, trainer, "there are none beside the human ones")
     if mix is not None:
-        return _learnt(labels, mix, trainer, "as the settings say")
+        return _learnt(labels, Way(mix), trainer, "as the settings say")
     judges = {example.text for example in human if example.spans}
     if len(judges) < folds:
         reason = f"{len(judges)} human labels with a span are too few to judge the LLM's by"
-        return _learnt(labels, Mix.AS_GIVEN, trainer, reason)
+        return _learnt(labels, AS_GIVEN, trainer, reason)
     pairs = cross_validate(labels, trainer, folds)
     scores = {way: span_scores(found) for way, found in pairs.items()}
     best = preferred(pairs, trainer.rng)
-    found = ", ".join(f"{way.value} {100 * scores[way].f1:.1f}" for way in Mix)
+    found = ", ".join(f"{way} {100 * counts.f1:.1f}" for way, counts in scores.items())
     mixture = _learnt(labels, best, trainer, f"cross-validated F1: {found}")
     return replace(mixture, scores=MappingProxyType(scores))
 
 
-def preferred(pairs: Mapping[Mix, Sequence[SpanPair]], rng: np.random.Generator) -> Mix:
-    """The way to take, by the human and found spans of the same texts in each way."""
-    f1 = {way: span_scores(found).f1 for way, found in pairs.items()}
-    modest = Mix.CORRECTED if f1[Mix.CORRECTED] > f1[Mix.NONE] else Mix.NONE
-    gain = f1[Mix.AS_GIVEN] - f1[modest]
-    if gain > 0 and gain > _standard_error(pairs[Mix.AS_GIVEN], pairs[modest], rng):
-        return Mix.AS_GIVEN
-    return modest
-
-
-def _standard_error(
-    one: Sequence[SpanPair], other: Sequence[SpanPair], rng: np.random.Generator
-) -> float:
-    """Of the difference between two F1 on the same texts, by bootstrap over these."""
-    counts = np.array([[*_counts(a), *_counts(b)] for a, b in zip(one, other, strict=True)])
-    sums = resampled_sums(counts, rng, RESAMPLES)
-    return float(np.std(f1_of(sums[:, :3]) - f1_of(sums[:, 3:])))
-
-
-def _counts(pair: SpanPair) -> tuple[int, int, int]:
-    scores = span_scores([pair])
-    return scores.true_positives, scores.false_positives, scores.false_negatives
-
-
-def cross_validate(labels: Labels, trainer: Trainer, folds: int) -> dict[Mix, list[SpanPair]]:
+def cross_validate(labels: Labels, trainer: Trainer, folds: int) -> dict[Way, list[SpanPair]]:
     """Human and found spans of human-labelled texts, in each way that has not seen them.
 
     Copies of a text share a fold, and no label of a held-out text takes part in anything.
     """
     fold = folds_of([example.text for example in labels.human], folds, trainer.rng)
-    pairs: dict[Mix, list[SpanPair]] = {way: [] for way in Mix}
-    for number in range(folds):
-        inside = [item for item, of in zip(labels.human, fold, strict=True) if of == number]
-        seen = replace(
-            labels,
-            human=[item for item, of in zip(labels.human, fold, strict=True) if of != number],
-        )
-        base = trainer.train_apart(seen.human)
-        for way in Mix:
-            examples = training_set(seen, way, base, trainer.scheme)
-            tagger = base if way is Mix.NONE else trainer.train_apart(examples)
-            pairs[way] += _found(tagger, inside)
-    return pairs
+    parts = [_part(labels, fold != number, trainer) for number in range(folds)]
+
+    def found(way: Way) -> list[SpanPair]:
+        pairs = []
+        for part in parts:
+            examples = training_set(part.labels, way, part.better)
+            tagger = part.base if way == NONE else trainer.train_apart(examples)
+            pairs += _found(tagger, part.inside)
+        return pairs
+
+    tried = {way: found(way) for way in (NONE, CORRECTED)}
+    if _may_stand(labels, span_scores(tried[NONE]).f1):
+        tried[AS_GIVEN] = found(AS_GIVEN)
+    best = span_scores(tried[CORRECTED]).f1
+    for share in SHARES[1:]:
+        way = Way(Mix.CORRECTED, share)
+        tried[way] = found(way)
+        before, best = best, span_scores(tried[way]).f1
+        if best <= before:
+            break
+    return tried
 
 
-def training_set(
-    labels: Labels, way: Mix, base: Tagger | None, scheme: LabelScheme
-) -> list[Example]:
-    """What a tagger learns from in each way.
+def _may_stand(labels: Labels, f1: float) -> bool:
+    """Whether the LLM's labels as they are may do: where it is better than a tagger of ``f1``.
 
-    ``base`` learnt from the human labels alone, ``None`` where these hold no span; nothing can be
-    corrected then.
+    So it has to be tried where nobody knows, because no text has both its label and a human's.
     """
-    if way is Mix.NONE:
-        return list(labels.human)
-    weighty = [replace(example, weight=HUMAN_WEIGHT * example.weight) for example in labels.human]
-    if way is Mix.AS_GIVEN or base is None:
-        return [*weighty, *labels.unchecked]
+    known = [example for example in labels.human if example.text in labels.answers]
+    answered = [(example.spans, labels.answers[example.text].spans) for example in known]
+    return not answered or span_scores(answered).f1 > f1
+
+
+def _part(labels: Labels, seen: BoolArray, trainer: Trainer) -> _Part:
+    """``seen``: (n_human,), which human labels are known."""
+    known = [labels.human[place] for place in np.flatnonzero(seen).tolist()]
+    inside = [labels.human[place] for place in np.flatnonzero(~seen).tolist()]
+    rest = replace(labels, human=known)
+    base = trainer.train_apart(known)
+    return _Part(rest, inside, base, correct(rest, base, trainer))
+
+
+def correct(labels: Labels, base: Tagger | None, trainer: Trainer) -> list[Corrected]:
+    """The unchecked labels, corrected by what the human ones teach, in the same order.
+
+    ``base`` learnt from the human labels alone, ``None`` where these hold no span; nothing is
+    changed then.
+    """
+    if base is None:
+        return [Corrected(example, 0.0) for example in labels.unchecked]
     checked = [example for example in labels.human if example.text in labels.answers]
     answers = [labels.answers[example.text] for example in checked]
     taggings = base.tag([example.text for example in labels.unchecked])
-    table = confusion(checked, answers, taggings, labels.unchecked, scheme)
-    better = corrected(taggings, labels.unchecked, table, scheme)
-    return [*weighty, *(item.example for item in better)]
+    table = confusion(checked, answers, taggings, labels.unchecked, trainer.scheme)
+    revised = trainer.revise(checked, answers, labels.unchecked)
+    return corrected(taggings, labels.unchecked, table, trainer.scheme, revised)
 
 
-def _learnt(labels: Labels, way: Mix, trainer: Trainer, reason: str) -> Mixture:
-    base = trainer.train_apart(labels.human) if way is Mix.CORRECTED else None
-    examples = training_set(labels, way, base, trainer.scheme)
-    from_llm = examples[len(labels.human) :]
-    pairs = zip(from_llm, labels.unchecked, strict=False)
+def training_set(labels: Labels, way: Way, better: Sequence[Corrected]) -> list[Example]:
+    """What a tagger learns from in each way: human labels, then the LLM's, in their order.
+
+    ``better``: the unchecked labels after correction, needed for corrected ones only.
+    """
+    if way.mix is Mix.NONE:
+        return list(labels.human)
+    weighty = [replace(example, weight=HUMAN_WEIGHT * example.weight) for example in labels.human]
+    if way.mix is Mix.AS_GIVEN:
+        return [*weighty, *labels.unchecked]
+    return [*weighty, *(better[place].example for place in _surest(better, way.share))]
+
+
+def _surest(better: Sequence[Corrected], share: float) -> list[int]:
+    """Places of the surest labels, at least one, in the order of the labels."""
+    order = np.argsort([item.loss for item in better], kind="stable")
+    return sorted(order[: max(1, round(share * len(order)))].tolist())
+
+
+def _learnt(labels: Labels, way: Way, trainer: Trainer, reason: str) -> Mixture:
+    better: list[Corrected] = []
+    if way.mix is Mix.CORRECTED:
+        better = correct(labels, trainer.train_apart(labels.human), trainer)
+    examples = training_set(labels, way, better)
+    used = _surest(better, way.share) if better else []
     return Mixture(
         tagger=trainer.train(examples),
-        mix=way,
-        llm_texts=len(from_llm),
-        changed=sum(used.spans != given.spans for used, given in pairs),
-        human_weight=HUMAN_WEIGHT if from_llm else 1,
+        way=way,
+        llm_texts=len(examples) - len(labels.human),
+        changed=sum(better[place].example.spans != labels.unchecked[place].spans for place in used),
+        human_weight=1 if way.mix is Mix.NONE else HUMAN_WEIGHT,
         reason=reason,
     )
 

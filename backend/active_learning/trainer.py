@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from backend.domain import Example, LabelScheme
-from backend.protocols import Progress, Tagger, TaggerFamily, silent
+from backend.protocols import FloatArray, Progress, Revising, Tagger, TaggerFamily, silent
 
 IntArray = npt.NDArray[np.int64]
 
@@ -41,10 +41,25 @@ class Trainer:
         So it never goes on from ``start``, which may have learnt what is judged. ``None`` where the
         examples hold no span to learn from.
         """
-        counting = (example for example in examples if example.weight >= 0.5)
-        if any(span.label in self.scheme for example in counting for span in example.spans):
+        if self._hold_a_span(examples):
             return self.family.train(examples, self.scheme, self.rng, self.progress)
         return None
+
+    def revise(
+        self, right: Sequence[Example], given: Sequence[Example], asked: Sequence[Example]
+    ) -> list[FloatArray] | None:
+        """What the family makes of ``asked``, knowing where ``given`` was wrong.
+
+        See :class:`~backend.protocols.Revising`. ``None`` where the family does not do that, or
+        ``right`` holds no span to learn from.
+        """
+        if isinstance(self.family, Revising) and self._hold_a_span(right):
+            return self.family.revise(right, given, asked, self.scheme, self.progress)
+        return None
+
+    def _hold_a_span(self, examples: Sequence[Example]) -> bool:
+        counting = (example for example in examples if example.weight >= 0.5)
+        return any(span.label in self.scheme for example in counting for span in example.spans)
 
 
 def folds_of(texts: Sequence[str], folds: int, rng: np.random.Generator) -> IntArray:

@@ -248,7 +248,7 @@ class Run:
         if not any(example.spans for example in (*human, *llm)):
             return stage.measured(None)
         mixture = learn_from_both(human, llm, self._trainer(MIX, number))
-        self._mix = mixture.mix.value
+        self._mix = str(mixture.way)
         return stage.measured(mixture.tagger)
 
     def _trainer(self, purpose: int, number: int) -> Trainer:

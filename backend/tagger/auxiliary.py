@@ -23,6 +23,7 @@ from backend.protocols import (
     Explained,
     FloatArray,
     Progress,
+    Revising,
     SamplingTagger,
     Tagger,
     TaggerFamily,
@@ -161,6 +162,19 @@ class AuxiliaryFamily:
         if isinstance(tagger, SamplingTagger):
             return SamplingTaggerWithHistory(tagger, decision, tagger)
         return TaggerWithHistory(tagger, decision)
+
+    def revise(
+        self,
+        right: Sequence[Example],
+        given: Sequence[Example],
+        asked: Sequence[Example],
+        scheme: LabelScheme,
+        progress: Progress = silent,
+    ) -> list[FloatArray] | None:
+        """As ``family`` does, if it does: others' texts have no labels of the same labeller."""
+        if not isinstance(self._family, Revising):
+            return None
+        return self._family.revise(right, given, asked, scheme, progress)
 
     def load(self, folder: Path) -> Tagger:
         """As ``family`` does: what a tagger learnt from is no part of it."""

@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from copy import copy
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice, repeat
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -22,12 +22,13 @@ import pycrfsuite
 
 from backend.domain import Example, LabelScheme
 from backend.errors import ModelStoreError
-from backend.protocols import Progress, Tagger, Tagging, silent
+from backend.protocols import FloatArray, Progress, Tagger, Tagging, silent
 from backend.tagger.crf_emissions import Emissions
-from backend.tagger.crf_features import sentence_features, words_of
+from backend.tagger.crf_features import Features, sentence_features, words_of
 from backend.tagger.crf_lattice import IntArray, Lattice
 from backend.tagger.crf_lexicon import NO_LEXICON, Lexicon, lexicon_of
 from backend.tagger.crf_model import read_weights
+from backend.tagger.crf_revision import Answers
 from backend.tagger.training_set import TaggedText, tagged_texts
 from backend.tagger.windows import Window, windows
 from backend.text.bio import from_bio, tag_names
@@ -90,10 +91,28 @@ class CrfFamily:
         trainer = _Trainer(self.parameters, progress)
         for example in tagged_texts(examples, scheme):
             _append(trainer, example, self.lexicon)
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / MODEL_FILE
-            trainer.train(str(path))
-            return CrfTagger(path.read_bytes(), scheme.labels, self.lexicon)
+        return CrfTagger(trainer.finished(), scheme.labels, self.lexicon)
+
+    def revise(
+        self,
+        right: Sequence[Example],
+        given: Sequence[Example],
+        asked: Sequence[Example],
+        scheme: LabelScheme,
+        progress: Progress = silent,
+    ) -> list[FloatArray]:
+        """As :class:`backend.protocols.Revising` has it: a CRF that sees the answers too."""
+        answers = Answers([*given, *asked], scheme)
+        said = {example.text: answers.features(example) for example in given}
+        trainer = _Trainer(self.parameters, progress)
+        for example in tagged_texts(right, scheme):
+            _append(trainer, example, self.lexicon, said[example.text])
+        reviser = CrfTagger(trainer.finished(), scheme.labels, self.lexicon)
+        texts = [example.text for example in asked]
+        return [
+            tagging.probabilities
+            for tagging in reviser.tag_beside(texts, map(answers.features, asked))
+        ]
 
     def load(self, folder: Path) -> CrfTagger:
         """The tagger in ``folder``, which :meth:`CrfTagger.save` wrote."""
@@ -138,9 +157,18 @@ class CrfTagger:
 
     def tag(self, texts: Sequence[str], progress: Progress = silent) -> list[Tagging]:
         """One tagging per text, in order; probabilities are the CRF's marginals."""
+        return self.tag_beside(texts, repeat(()), progress)
+
+    def tag_beside(
+        self,
+        texts: Sequence[str],
+        beside: Iterable[Sequence[Features]],
+        progress: Progress = silent,
+    ) -> list[Tagging]:
+        """As :meth:`tag`, with further features of each text's tokens; none, or one list each."""
         emissions = Emissions(self._weights, self.lexicon)
         taggings: list[Tagging] = []
-        for batch in _batches(texts):
+        for batch in _batches(zip(texts, beside, strict=False)):
             taggings += self._tag(batch, emissions)
             progress(len(taggings), len(texts), "texts")
         return taggings
@@ -155,39 +183,47 @@ class CrfTagger:
 
     def _tag(self, batch: Sequence[_Text], emissions: Emissions) -> Iterator[Tagging]:
         pieces = [text.words[part.start : part.stop] for text in batch for part in text.parts]
-        decoded = self._lattice.decode(emissions.scores(pieces), list(map(len, pieces)))
+        scores = emissions.scores(pieces)
+        beside = [text.beside[part.start : part.stop] for text in batch for part in text.parts]
+        if any(beside):
+            scores += emissions.of_features(list(chain.from_iterable(beside)))
+        decoded = self._lattice.decode(scores, list(map(len, pieces)))
         kept = _kept([part for text in batch for part in text.parts])
         best = decoded.best[kept]
         marginals = decoded.marginals[kept]
         tags = [self._weights.tags[number] for number in best.tolist()]
-        scores = np.take_along_axis(marginals, best[:, None], axis=1)[:, 0].tolist()
+        sure = np.take_along_axis(marginals, best[:, None], axis=1)[:, 0].tolist()
         of_parts = iter(decoded.probabilities.tolist())
         stop = 0
         for text in batch:
             start, stop = stop, stop + len(text.tokens)
             probabilities = np.zeros((len(text.tokens), len(self._tags)))
             probabilities[:, self._columns] = marginals[start:stop]
-            spans = from_bio(text.tokens, tags[start:stop], scores[start:stop])
+            spans = from_bio(text.tokens, tags[start:stop], sure[start:stop])
             yield Tagging(tuple(spans), probabilities, prod(islice(of_parts, len(text.parts))))
 
 
 @dataclass(frozen=True, slots=True)
 class _Text:
-    """A text as tokens and words, equally many, and the parts in which it is decoded."""
+    """A text as tokens and words, equally many, and the parts in which it is decoded.
+
+    ``beside``: further features of each token, or none.
+    """
 
     tokens: list[TokenOffsets]
     words: list[str]
     parts: list[Window]
+    beside: Sequence[Features]
 
 
-def _batches(texts: Iterable[str]) -> Iterator[list[_Text]]:
+def _batches(texts: Iterable[tuple[str, Sequence[Features]]]) -> Iterator[list[_Text]]:
     """The texts, cut where a batch has enough words, so that memory stays bounded."""
     batch: list[_Text] = []
     size = 0
-    for text in texts:
+    for text, beside in texts:
         tokens = tokenise(text)
         parts = windows([1] * len(tokens), _WINDOW_TOKENS, _OVERLAP_TOKENS)
-        batch.append(_Text(tokens, words_of(text, tokens), list(parts)))
+        batch.append(_Text(tokens, words_of(text, tokens), list(parts), beside))
         size += len(tokens)
         if size >= _BATCH_TOKENS:
             yield batch
@@ -219,11 +255,23 @@ class _Trainer(pycrfsuite.Trainer):  # type: ignore[misc]  # a compiled class wi
         if found := _ITERATION.search(message):
             self._progress(int(found[1]), self._iterations, "iterations")
 
+    def finished(self) -> bytes:
+        """Train, and give the content of crfsuite's model file."""
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / MODEL_FILE
+            self.train(str(path))
+            return path.read_bytes()
 
-def _append(trainer: _Trainer, example: TaggedText, lexicon: Lexicon) -> None:
+
+def _append(
+    trainer: _Trainer, example: TaggedText, lexicon: Lexicon, beside: Sequence[Features] = ()
+) -> None:
+    """``beside``: further features of each token, or none."""
     words = words_of(example.text, example.tokens)
     for part in windows([1] * len(words), _WINDOW_TOKENS, overlap=0):
         seen = sentence_features(words[part.start : part.stop], lexicon)
-        features = pycrfsuite.ItemSequence(seen)
+        more = beside[part.start : part.stop] or [[]] * len(seen)
+        both = [own + added for own, added in zip(seen, more, strict=True)]
+        features = pycrfsuite.ItemSequence(both)
         for _ in range(example.copies):
             trainer.append(features, example.tags[part.start : part.stop])

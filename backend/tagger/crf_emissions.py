@@ -63,6 +63,10 @@ class Emissions:
             scores += self._of_word[numbers[places + offset], column]
         return scores
 
+    def of_features(self, features: Sequence[Sequence[bytes]]) -> FloatArray:
+        """(n_tokens, n_tags): what further features of each token add to its scores."""
+        return self._sums(features, self._weights.rows)
+
     def _learn(self, words: Iterable[str]) -> None:
         new = [word for word in dict.fromkeys(words) if word not in self._words]
         shapes = [self._shapes[shape(word)] for word in new]

@@ -99,6 +99,33 @@ class TestCorrecting:
             < self.correct(doubtful, NAME, self.reliable).loss
         )
 
+    def test_two_views_are_joined_as_equals(self):
+        """One says person with 0.8 to 0.1, the other place with 0.95 to 0.01: that is surer."""
+        seen = tagging(row(B_PER=0.8, B_LOC=0.1), row(O=0.96))
+        revised = [np.array([row(B_LOC=0.95, B_PER=0.01), row(O=0.96)])]
+        example = Example("1", "Amina went", ())
+        useless = np.full((5, 5), 0.2)
+
+        (alone,) = corrected([seen], [example], useless, SCHEME)
+        (joined,) = corrected([seen], [example], useless, SCHEME, revised)
+        (agreed,) = corrected([seen], [example], useless, SCHEME, [seen.probabilities])
+
+        assert (alone.example.spans, joined.example.spans) == (NAME, PLACE)
+        assert (agreed.example, agreed.loss) == (alone.example, pytest.approx(alone.loss))
+
+    def test_the_loss_of_a_long_text_is_comparable_with_that_of_a_short_one(self):
+        short, long = tagging(row(O=0.9)), tagging(*[row(O=0.9)] * 50)
+        useless = np.full((5, 5), 0.2)
+
+        one, other = corrected(
+            [short, long],
+            [Example("1", "a", ()), Example("2", " ".join("a" * 50), ())],
+            useless,
+            SCHEME,
+        )
+
+        assert one.loss == pytest.approx(other.loss)
+
     def test_weight_and_text_stay(self):
         given_label = Example("7", "Amina went", NAME, weight=2.0)
 

@@ -1,8 +1,15 @@
+from dataclasses import replace
+from itertools import pairwise
+
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from backend.active_learning.mixing import Mix, learn_from_both, preferred
+from backend.active_learning.correction import Corrected
+from backend.active_learning.mixing import Labels, Mixture, learn_from_both, training_set
 from backend.active_learning.trainer import Trainer
+from backend.active_learning.ways import AS_GIVEN, CORRECTED, NONE, Mix, Way, preferred
 from backend.domain import Example, LabelScheme, Span
 from backend.errors import InputError
 from backend.protocols import silent
@@ -69,8 +76,8 @@ class TestChoosing:
     def test_the_scores_behind_the_choice_are_told(self):
         mixture = learn_from_both(HUMAN, [gold(n) for n in range(20, 50)], trainer())
 
-        assert set(mixture.scores) == set(Mix)
-        assert mixture.scores[mixture.mix].f1 == max(s.f1 for s in mixture.scores.values())
+        assert {NONE, CORRECTED, AS_GIVEN} < set(mixture.scores)
+        assert mixture.scores[mixture.way].f1 == max(s.f1 for s in mixture.scores.values())
         assert mixture.reason.startswith("cross-validated F1: none ")
 
     def test_where_nothing_is_gained_human_labels_stay_alone(self):
@@ -85,6 +92,59 @@ class TestChoosing:
         first, second = (learn_from_both(HUMAN, llm, trainer(seed=3)) for _ in range(2))
 
         assert (first.mix, first.scores) == (second.mix, second.scores)
+
+    def test_labels_as_they_are_are_not_tried_of_an_llm_that_is_worse_than_the_tagger(self):
+        llm = [swapped(gold(number)) for number in range(60)]
+
+        mixture = learn_from_both(HUMAN, llm, trainer())
+
+        assert set(mixture.scores) >= {NONE, CORRECTED}
+        assert AS_GIVEN not in mixture.scores
+
+    def test_labels_that_are_all_right_are_never_worse_than_none(self):
+        """With answers to the human texts too, as the live loop has them."""
+        mixture = learn_from_both(HUMAN, [gold(number) for number in range(80)], trainer())
+
+        assert found(mixture)
+
+    def test_fewer_of_the_corrected_labels_are_tried_as_long_as_they_do_better(self):
+        mixture = learn_from_both(HUMAN, [gold(n) for n in range(20, 60)], trainer())
+
+        shares = [way.share for way in mixture.scores if way.mix is Mix.CORRECTED]
+        f1 = [mixture.scores[Way(Mix.CORRECTED, share)].f1 for share in shares]
+        assert shares == [1.0, 0.75, 0.5, 0.25][: len(shares)]
+        assert len(shares) >= 2
+        assert all(fewer > more for more, fewer in pairwise(f1[:-1]))
+
+
+class TestShares:
+    better = tuple(
+        Corrected(gold(number), loss) for number, loss in enumerate((0.3, 0.1, 0.4, 0.2))
+    )
+    labels = Labels([gold(50)], {}, [gold(number) for number in range(4)])
+
+    def learnt(self, share):
+        examples = training_set(self.labels, Way(Mix.CORRECTED, share), self.better)
+        return [int(example.task_id) for example in examples[1:]]
+
+    def test_the_surest_enter_first_and_keep_their_order(self):
+        assert self.learnt(0.5) == [1, 3]
+        assert self.learnt(0.75) == [0, 1, 3]
+
+    def test_the_whole_is_everything_and_the_least_share_is_one_text(self):
+        assert self.learnt(1.0) == [0, 1, 2, 3]
+        assert self.learnt(0.01) == [1]
+
+    @given(st.floats(0.01, 1), st.floats(0.01, 1))
+    def test_a_larger_share_holds_the_smaller(self, one, other):
+        small, large = sorted((one, other))
+
+        assert set(self.learnt(small)) <= set(self.learnt(large))
+
+    def test_a_share_is_told(self):
+        summary = Mixture(None, Way(Mix.CORRECTED, 0.5), 20, 3, 3, "better so").summary
+
+        assert summary == "20 LLM labels, the surest 50%, corrected (3 of them changed): better so"
 
 
 class TestWhatIsLearntFrom:
@@ -107,6 +167,7 @@ class TestWhatIsLearntFrom:
         human = {example.text for example in HUMAN}
         seen = [human & {item.text for item in examples} for examples in family.trained_on[:9]]
         assert {len(texts) for texts in seen} == {8}
+        assert len(family.trained_on) >= 10
 
     def test_human_labels_weigh_more_beside_labels_as_given(self):
         family = FakeTaggerFamily()
@@ -140,6 +201,24 @@ class TestLimits:
 
         assert mixture.llm_texts == 30
         assert found(mixture)
+
+    def test_one_label_that_only_the_llm_uses_is_no_error(self):
+        llm = [
+            Example(item.task_id, item.text, tuple(s for s in item.spans if s.label == "LOC"))
+            for item in map(gold, range(20, 40))
+        ]
+        people = [Example(e.task_id, e.text, e.spans[:1]) for e in HUMAN]
+
+        assert learn_from_both(people, llm, trainer()).llm_texts in {0, 5, 10, 15, 20}
+
+    @pytest.mark.parametrize("mix", [None, *Mix])
+    def test_an_llm_that_finds_nothing_anywhere_leaves_what_people_taught(self, mix):
+        silent_llm = [replace(gold(number), spans=()) for number in range(24)]
+
+        mixture = learn_from_both(HUMAN, silent_llm, trainer(), mix=mix)
+
+        assert mixture.mix is (mix or mixture.mix)
+        assert found(mixture) or mix is Mix.AS_GIVEN
 
     def test_no_span_anywhere_is_an_error_that_says_so(self):
         with pytest.raises(InputError):
@@ -188,10 +267,29 @@ class TestPreference:
         gold = (self.ADA, self.LAGOS)
         return [(gold, gold if place in right else (self.ADA,)) for place in range(60)]
 
+    def preferred_share(self, **right: range) -> float:
+        pairs = {NONE: self.found(range(0))}
+        shares = {"all": 1.0, "half": 0.5, "quarter": 0.25}
+        for name, places in right.items():
+            pairs[Way(Mix.CORRECTED, shares[name])] = self.found(places)
+        return preferred(pairs, np.random.default_rng(0)).share
+
+    def test_a_share_that_is_clearly_better_is_taken(self):
+        assert self.preferred_share(all=range(10), half=range(50)) == 0.5
+
+    def test_of_shares_within_chance_the_larger_is_taken(self):
+        assert self.preferred_share(all=range(40), half=range(19, 60)) == 1.0
+        assert self.preferred_share(all=range(9), half=range(10, 50), quarter=range(11, 52)) == 0.5
+
+    def test_a_share_that_is_no_better_than_nothing_is_left_out(self):
+        pairs = {way: self.found(range(20)) for way in (NONE, CORRECTED, Way(Mix.CORRECTED, 0.5))}
+
+        assert preferred(pairs, np.random.default_rng(0)) == NONE
+
     def preferred(self, none: range, corrected: range, as_given: range) -> Mix:
-        right = {Mix.NONE: none, Mix.CORRECTED: corrected, Mix.AS_GIVEN: as_given}
+        right = {NONE: none, CORRECTED: corrected, AS_GIVEN: as_given}
         pairs = {way: self.found(places) for way, places in right.items()}
-        return preferred(pairs, np.random.default_rng(0))
+        return preferred(pairs, np.random.default_rng(0)).mix
 
     def test_a_clear_lead_of_labels_as_given_is_taken(self):
         assert self.preferred(range(10), range(20), range(50)) is Mix.AS_GIVEN
