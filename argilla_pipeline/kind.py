@@ -30,6 +30,11 @@ class ArgillaKind:
         """What the store says of its projects."""
         return ARGILLA
 
+    @property
+    def push_command(self) -> str:
+        """For the dataset in the settings."""
+        return "harambee-argilla push"
+
     @cached_property
     def client(self) -> ArgillaClient:
         """The configured Argilla."""

@@ -144,7 +144,7 @@ def learn(
 def suggestions(
     context: typer.Context,
     project: ProjectOption,
-    task: Annotated[str, typer.Option("--task", help="Label Studio's task id.")],
+    task: Annotated[str, typer.Option("--task", help="The labelling tool's task id.")],
 ) -> None:
     """Show what each source suggests for a task, the one that is not shown included."""
     with teaching():
@@ -160,8 +160,9 @@ def rollback(context: typer.Context, project: ProjectOption) -> None:
     """Let the tagger that served before serve again."""
     with teaching():
         services = Services(context.obj)
-        number = services.shelf(known_project(services, project).id).rollback()
-        console.print(f"Model version {number} serves. Run harambee label-studio connect to push.")
+        found = known_project(services, project)
+        number = services.shelf(found.id).rollback()
+        console.print(f"Model version {number} serves. Run {services.push_command(found)} to push.")
 
 
 @label_studio.command("connect")

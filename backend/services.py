@@ -137,6 +137,10 @@ class Services:
 
     # One project.
 
+    def scheme(self, project: Project) -> LabelScheme:
+        """The labels of a project, as they were when it was last looked at."""
+        return self._opened(project)[0]
+
     def workspace(self, project: Project) -> Workspace:
         """Everything the loop needs for a project."""
         scheme, tool = self._opened(project)
@@ -272,6 +276,12 @@ class Services:
         """Where annotators begin, for tools that have to be told; ``None`` for the others."""
         kind = self.tool_kinds.get(project.tool)
         return kind.link(project) if kind else None
+
+    def push_command(self, project: Project) -> str:
+        """What a person runs to have suggestions sent to the project's tool anew."""
+        if project.tool == LABEL_STUDIO:
+            return f"harambee label-studio connect --project {project.external_id}"
+        return kind_of(project, self.tool_kinds).push_command
 
     def version_of(self, project: Project) -> str:
         """The version string of what is suggested in the project now."""

@@ -45,6 +45,10 @@ class ToolKind(Protocol):
     def name(self) -> str:
         """What ``Project.tool`` says of its projects."""
 
+    @property
+    def push_command(self) -> str:
+        """What a person runs to have suggestions sent anew."""
+
     def open(self, project: Project) -> tuple[LabelScheme, AnnotationTool]:
         """The labels of a project, and the project itself as the loop sees it."""
 

@@ -49,7 +49,7 @@ def audit(
         if not services.settings.audit.share:
             raise InputError(
                 "Nothing is audited: audit.share is 0. Set it (0.05 asks for every twentieth text "
-                "without a suggestion) and push again with harambee label-studio connect."
+                f"without a suggestion) and push again with {services.push_command(known)}."
             )
         with progress_bar() as progress:
             result = audit_and_keep(services, known, level, progress)

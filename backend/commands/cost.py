@@ -14,10 +14,10 @@ import typer
 from rich.box import SIMPLE
 from rich.table import Table
 
+from backend.commands.projects import PROJECT_HELP, known_project
 from backend.commands.savings import savings
 from backend.commands.terminal import console, teaching
 from backend.cost.ledger import COLUMNS, TOTAL, CostLine, Grouping, cost_lines
-from backend.errors import InputError
 from backend.services import Services
 from backend.store.charges import charges
 
@@ -39,7 +39,7 @@ class ReportFormat(enum.StrEnum):
 def report(
     context: typer.Context,
     project: Annotated[
-        int | None, typer.Option(help="Label Studio's project id; default: everything.")
+        int | None, typer.Option(help=f"{PROJECT_HELP} Default: everything.")
     ] = None,
     by: Annotated[Grouping, typer.Option(help="What to sum up by.")] = Grouping.DAY,
     format_name: Annotated[
@@ -49,9 +49,7 @@ def report(
     """Add up every attempt in the ledger."""
     with teaching():
         services = Services(context.obj)
-        found = None if project is None else services.project(str(project))
-        if project is not None and found is None:
-            raise InputError(f"Project {project} is not connected, so nothing was paid for it.")
+        found = None if project is None else known_project(services, project)
         lines = cost_lines(charges(services.database, found.id if found else None), by)
         WRITERS[format_name](lines, by)
 

@@ -10,12 +10,16 @@ from rich.box import SIMPLE
 from rich.table import Table
 from rich.text import Text
 
+from backend import loop
+from backend.commands import review
 from backend.commands.projects import ProjectOption, known_project
-from backend.commands.terminal import console, teaching
+from backend.commands.review import SendOption
+from backend.commands.terminal import console, progress_bar, teaching
+from backend.domain import ReviewItem, ReviewKind
 from backend.laboratory.crowd import ProjectCrowd, project_crowd
+from backend.quality.audit import is_audited
 from backend.quality.crowd import NOTHING, Agreed, Candidate
 from backend.services import Services
-from backend.store.tasks import SqlTaskRecords
 
 app = typer.Typer()
 
@@ -26,24 +30,35 @@ def crowd(
     project: ProjectOption,
     llm: Annotated[bool, typer.Option(help="Judge the LLM as one more annotator.")] = False,
     contested: Annotated[int, typer.Option(min=0, help="Contested tasks to list.")] = 10,
+    send: SendOption = None,
 ) -> None:
-    """Compare annotators with each other, without gold, and list the tasks they disagree on."""
+    """Compare annotators with each other, without gold, and have their disagreements decided."""
     with teaching():
         services = Services(context.obj)
         found = known_project(services, project)
-        result = project_crowd(services.workspace(found), count_llm=llm)
+        work = services.workspace(found)
+        if send is not None:
+            with progress_bar() as progress:
+                loop.pull(work, progress)
+        result = project_crowd(work, count_llm=llm)
         console.print(standing(result), markup=False, soft_wrap=True)
         console.print(_annotators(result))
         if result.agreement:
             console.print(_agreement(result))
-        if result.queue and contested:
-            tasks = SqlTaskRecords(services.database, found.id).annotated()
-            texts = {task.id: task.text for task, _ in tasks}
-            address = f"{services.settings.label_studio.url.rstrip('/')}/projects/{project}/data"
-            for agreed in result.queue[:contested]:
-                console.print(f"\n{address}?task={agreed.task_id}", markup=False, soft_wrap=True)
-                for line in reasons(result, agreed, texts[agreed.task_id]):
-                    console.print(f"  {line}", markup=False, soft_wrap=True)
+        tasks = {task.id: task for task, _ in work.tasks.annotated()}
+        for agreed in result.queue[:contested]:
+            task = tasks[agreed.task_id]
+            console.print(f"\n{work.tool.task_link(task)}", markup=False, soft_wrap=True)
+            for line in reasons(result, agreed, task.text):
+                console.print(f"  {line}", markup=False, soft_wrap=True)
+        if send is not None:
+            candidates = [
+                ReviewItem(it.task_id, "; ".join(reasons(result, it, tasks[it.task_id].text)))
+                for it in result.queue
+                # The LLM's vote would be in the reason.
+                if not (llm and is_audited(tasks[it.task_id].text, work.audit_share))
+            ]
+            review.send(services, found, ReviewKind.ADJUDICATION, candidates, send)
 
 
 def standing(result: ProjectCrowd) -> str:

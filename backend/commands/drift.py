@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from backend.commands.projects import known_project
+from backend.commands.projects import PROJECT_HELP, known_project
 from backend.commands.terminal import console, teaching
 from backend.errors import InputError
 from backend.reports.page import Provenance, write_report
@@ -23,7 +23,7 @@ app = typer.Typer()
 def drift_command(  # noqa: PLR0913, PLR0917 - one parameter per option
     context: typer.Context,
     out: Annotated[Path, typer.Option(help="Folder for the report.", show_default=False)],
-    project: Annotated[int | None, typer.Option(help="Label Studio's project id.")] = None,
+    project: Annotated[int | None, typer.Option(help=PROJECT_HELP)] = None,
     events: Annotated[
         Path | None, typer.Option(help="JSONL file of labels over time: see docs/drift.md.")
     ] = None,

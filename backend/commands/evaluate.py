@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from backend.bulk.formats import scheme_of as scheme_named
-from backend.commands.projects import known_project
+from backend.commands.projects import PROJECT_HELP, known_project
 from backend.commands.terminal import console, progress_bar, teaching
 from backend.domain import LabelScheme
 from backend.errors import InputError
@@ -48,7 +48,7 @@ def evaluate_command(  # noqa: PLR0913, PLR0917 - one parameter per option
     ] = False,
     project: Annotated[
         int | None,
-        typer.Option(help="Label Studio's project id: its tagger, its LLM and its people."),
+        typer.Option(help=f"{PROJECT_HELP} Judges its tagger, its LLM and its people."),
     ] = None,
     language: Annotated[
         str | None, typer.Option(help="Language of --gold; default: its files' names.")
@@ -166,14 +166,14 @@ def _gold(
     context: typer.Context, asked: _Asked, scheme: LabelScheme | None
 ) -> tuple[dict[str, list[Judged]], LabelScheme]:
     from backend.evaluation.gold import read_gold, scheme_in  # noqa: PLC0415
-    from backend.evaluation.project import held_out_gold, scheme_of  # noqa: PLC0415
+    from backend.evaluation.project import held_out_gold  # noqa: PLC0415
 
     if asked.gold or asked.project is None:
         texts = read_gold(asked.gold, asked.language)
         return texts, scheme or scheme_in(texts)
     services = Services(context.obj)
     found = known_project(services, asked.project)
-    return held_out_gold(services, found), scheme or scheme_of(found)
+    return held_out_gold(services, found), scheme or services.scheme(found)
 
 
 def _over_gold(

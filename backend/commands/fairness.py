@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from backend.commands.projects import known_project
+from backend.commands.projects import PROJECT_HELP, known_project
 from backend.commands.terminal import console, progress_bar, teaching
 from backend.errors import InputError
 from backend.reports.page import Provenance, write_report
@@ -27,7 +27,7 @@ app = typer.Typer()
 def fairness_command(  # noqa: PLR0913, PLR0917 - one parameter per option
     context: typer.Context,
     out: Annotated[Path, typer.Option(help="Folder for the report.", show_default=False)],
-    project: Annotated[int | None, typer.Option(help="Label Studio's project id.")] = None,
+    project: Annotated[int | None, typer.Option(help=PROJECT_HELP)] = None,
     gold: Annotated[
         Path | None, typer.Option(help="JSONL (text, spans, meta) or CoNLL file of gold labels.")
     ] = None,

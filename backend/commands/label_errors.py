@@ -6,13 +6,17 @@ from typing import Annotated
 
 import typer
 
+from backend import loop
+from backend.commands import review
 from backend.commands.projects import ProjectOption, known_project
+from backend.commands.review import SendOption
 from backend.commands.terminal import console, progress_bar, teaching
+from backend.domain import ReviewItem, ReviewKind
 from backend.laboratory.label_errors import project_label_errors
 from backend.operations import PROXY_FAMILY
+from backend.quality.audit import is_audited
 from backend.quality.label_errors import Suspect
 from backend.services import Services
-from backend.store.tasks import SqlTaskRecords
 
 app = typer.Typer()
 
@@ -21,22 +25,32 @@ app = typer.Typer()
 def label_errors(
     context: typer.Context,
     project: ProjectOption,
-    most: Annotated[int, typer.Option(min=1, help="How many to list.")] = 20,
+    most: Annotated[int, typer.Option(min=0, help="How many to list.")] = 20,
+    send: SendOption = None,
 ) -> None:
-    """List accepted labels that are probably wrong, the worst first, with their tasks."""
+    """Find accepted labels that are probably wrong, the worst first, and have them reviewed."""
     with teaching():
         services = Services(context.obj)
         found = known_project(services, project)
         work = services.workspace(found)
         with progress_bar() as progress:
+            if send is not None:
+                loop.pull(work, progress)
             suspects = project_label_errors(work, services.families[PROXY_FAMILY], progress)
-        labelled = SqlTaskRecords(services.database, found.id).labelled()
-        texts = {task.id: task.text for task, _ in labelled}
-        console.print(f"{len(suspects)} of {len(texts)} labelled tasks hold a doubtful label.")
-        address = f"{services.settings.label_studio.url.rstrip('/')}/projects/{project}/data"
+        tasks = {task.id: task for task, _ in work.tasks.labelled()}
+        console.print(f"{len(suspects)} of {len(tasks)} labelled tasks hold a doubtful label.")
         for suspect in suspects[:most]:
-            line = f"{address}?task={suspect.task_id}  {reason(suspect, texts[suspect.task_id])}"
+            task = tasks[suspect.task_id]
+            line = f"{work.tool.task_link(task)}  {reason(suspect, task.text)}"
             console.print(line, markup=False, soft_wrap=True)
+        if send is not None:
+            candidates = [
+                ReviewItem(it.task_id, reason(it, tasks[it.task_id].text))
+                for it in suspects
+                # Their labels count as made without a hint, so they must not get one now.
+                if not is_audited(tasks[it.task_id].text, work.audit_share)
+            ]
+            review.send(services, found, ReviewKind.LABEL_ERRORS, candidates, send)
 
 
 def reason(suspect: Suspect, text: str) -> str:

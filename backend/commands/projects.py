@@ -10,13 +10,8 @@ from backend.errors import InputError
 from backend.services import LABEL_STUDIO, Services
 from backend.store.projects import Project
 
-ProjectOption = Annotated[
-    int,
-    typer.Option(
-        "--project",
-        help="Label Studio's project id; for other tools the number that harambee status shows.",
-    ),
-]
+PROJECT_HELP = "Label Studio's project id; for other tools the number that harambee status shows."
+ProjectOption = Annotated[int, typer.Option("--project", help=PROJECT_HELP)]
 
 
 def known_project(services: Services, number: int) -> Project:
@@ -31,6 +26,6 @@ def known_project(services: Services, number: int) -> Project:
     if project is None:
         raise InputError(
             f"Project {number} is not connected. Run: harambee label-studio connect "
-            f"--project {number}"
+            f"--project {number}, or harambee-argilla setup"
         )
     return project

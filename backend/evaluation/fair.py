@@ -17,7 +17,6 @@ import numpy as np
 from backend.domain import Example, LabelScheme, SourceKind, Span
 from backend.errors import CorpusError, InputError
 from backend.evaluation.gold import CONLL
-from backend.evaluation.project import scheme_of
 from backend.protocols import Progress, TaggerFamily, silent
 from backend.quality.holdout import is_held_out
 from backend.quality.name_swaps import (
@@ -128,7 +127,7 @@ def held_out_cases(services: Services, project: Project) -> list[Case]:
 
     Raises :class:`~backend.errors.InputError` where nothing is held out yet.
     """
-    scheme = scheme_of(project)
+    scheme = services.scheme(project)
     share = services.settings.learning.held_out_share
     answers = SqlSuggestionRecords(services.database, project.id).by_source(SourceKind.LLM)
     cases = []

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from backend.domain import Annotation, Example, LabelScheme, SourceKind, Task
+from backend.domain import Annotation, Example, SourceKind, Task
 from backend.errors import InputError
 from backend.evaluation.cells import Cell, Judged, single
 from backend.evaluation.gold import judged, people, tagged
-from backend.label_studio.labels import parse_label_config
 from backend.protocols import Progress, silent
 from backend.quality.holdout import is_held_out
 from backend.services import Services
@@ -28,7 +27,7 @@ def held_out_gold(services: Services, project: Project) -> dict[str, list[Judged
     Without those that cannot be right. Raises :class:`~backend.errors.InputError` where there are
     none yet.
     """
-    scheme = scheme_of(project)
+    scheme = services.scheme(project)
     share = services.settings.learning.held_out_share
     found: dict[str, list[Judged]] = {}
     for task, annotation in SqlTaskRecords(services.database, project.id).labelled():
@@ -42,11 +41,6 @@ def held_out_gold(services: Services, project: Project) -> dict[str, list[Judged
             "on. Label more tasks, or give gold labels: --gold FILE.conll"
         )
     return found
-
-
-def scheme_of(project: Project) -> LabelScheme:
-    """The labels of a project."""
-    return parse_label_config(project.label_config).scheme
 
 
 def project_cells(

@@ -232,6 +232,20 @@ class AuditRow(Base):
     audited_at: Mapped[datetime]
 
 
+class ReviewRow(Base):
+    """A labelled task that waits for review or has been reviewed, see ``domain.Sighting``."""
+
+    __tablename__ = "reviews"
+
+    project_id: Mapped[int] = mapped_column(
+        ForeignKey("projects.id", ondelete="CASCADE"), primary_key=True
+    )
+    kind: Mapped[str] = mapped_column(String(20), primary_key=True)
+    task_id: Mapped[str] = mapped_column(String(100), primary_key=True)
+    labelled_at: Mapped[datetime]
+    reviewed: Mapped[bool]
+
+
 class LedgerRow(Base):
     """One attempt at a paid call. ``cost`` is the reservation until the bill is known.
 

@@ -28,8 +28,10 @@ from backend.domain import (
     Outcome,
     PaidCall,
     Rejection,
+    ReviewKind,
     RoundReport,
     Route,
+    Sighting,
     Source,
     SourceKind,
     Span,
@@ -37,10 +39,11 @@ from backend.domain import (
     Suggestion,
     Task,
 )
-from backend.protocols import RoundRecords, SuggestionRecords, TaskRecords
+from backend.protocols import ReviewRecords, RoundRecords, SuggestionRecords, TaskRecords
 from backend.store.database import Database
 from backend.store.money import SqlLedger
 from backend.store.projects import Project, Projects
+from backend.store.reviews import SqlReviewRecords
 from backend.store.rounds import SqlRoundRecords
 from backend.store.suggestions import SqlSuggestionRecords
 from backend.store.tasks import SqlTaskRecords
@@ -635,3 +638,36 @@ def run_state_machine(machine: type[RuleBasedStateMachine], examples: int) -> No
             suppress_health_check=list(HealthCheck),
         ),
     )
+
+
+SEEN = {"1": Sighting(at(0.25)), "2": Sighting(at(1), reviewed=True)}
+
+
+class TestReviews:
+    @pytest.fixture
+    def reviews(self, database: Database, project: Project) -> ReviewRecords:
+        return SqlReviewRecords(database, project.id)
+
+    def test_nothing_was_sent_at_first(self, reviews: ReviewRecords) -> None:
+        assert reviews.all(ReviewKind.LABEL_ERRORS) == {}
+
+    def test_what_was_seen_comes_back_as_it_was(self, reviews: ReviewRecords) -> None:
+        reviews.replace(ReviewKind.LABEL_ERRORS, SEEN)
+        assert reviews.all(ReviewKind.LABEL_ERRORS) == SEEN
+
+    def test_what_is_not_seen_again_is_forgotten(self, reviews: ReviewRecords) -> None:
+        reviews.replace(ReviewKind.LABEL_ERRORS, SEEN)
+        reviews.replace(ReviewKind.LABEL_ERRORS, {"3": Sighting(at(2))})
+        assert reviews.all(ReviewKind.LABEL_ERRORS) == {"3": Sighting(at(2))}
+        reviews.replace(ReviewKind.LABEL_ERRORS, {})
+        assert reviews.all(ReviewKind.LABEL_ERRORS) == {}
+
+    def test_kinds_and_projects_do_not_touch_each_other(
+        self, reviews: ReviewRecords, database: Database, other_project: Project
+    ) -> None:
+        reviews.replace(ReviewKind.LABEL_ERRORS, SEEN)
+        reviews.replace(ReviewKind.ADJUDICATION, {})
+        others = SqlReviewRecords(database, other_project.id)
+        others.replace(ReviewKind.LABEL_ERRORS, {"1": Sighting(at(5))})
+        assert reviews.all(ReviewKind.LABEL_ERRORS) == SEEN
+        assert reviews.all(ReviewKind.ADJUDICATION) == {}

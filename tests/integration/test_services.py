@@ -6,7 +6,7 @@ from random import Random
 import pytest
 from web_backend import LABELS, NOWHERE, WebBackend, label_config, raw_task
 
-from backend.domain import JobKind, JobState, Span, Task
+from backend.domain import JobKind, JobState, ReviewKind, Span, Task
 from backend.errors import ConfigurationError, ToolUnreachableError
 from backend.services import FIRST_VERSION
 from backend.testing.in_memory_tool import InMemoryTool
@@ -89,8 +89,9 @@ class TestWithoutAToken:
             lambda tool: tool.suggest([], "v1"),
             lambda tool: tool.accepted(),
             lambda tool: tool.prioritise("v1"),
+            lambda tool: tool.review(ReviewKind.LABEL_ERRORS, []),
         ],
-        ids=["tasks", "suggest", "accepted", "prioritise"],
+        ids=["tasks", "suggest", "accepted", "prioritise", "review"],
     )
     def test_whatever_needs_the_tool_says_what_to_set(self, backend, project, verb):
         with pytest.raises(ConfigurationError, match="LABEL_STUDIO_API_KEY"):

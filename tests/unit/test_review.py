@@ -1,0 +1,95 @@
+"""Who is sent to review, and who has been reviewed, by nothing but the times of labels."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from backend.domain import ReviewItem, Sighting
+from backend.laboratory.review import next_turn
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+IDS = "abcdef"
+
+
+def at(second):
+    return START + timedelta(seconds=second)
+
+
+def items(ids):
+    return [ReviewItem(task_id, f"why {task_id}") for task_id in ids]
+
+
+def waiting(turn):
+    return "".join(item.task_id for item in turn.queue)
+
+
+def turn(candidates, labelled, seen=None, most=10):
+    times = {task_id: at(second) for task_id, second in labelled.items()}
+    return next_turn(items(candidates), times, seen or {}, most)
+
+
+class TestNextTurn:
+    def test_the_most_urgent_are_sent_first_and_the_rest_is_left_for_later(self):
+        found = turn("bca", {"a": 0, "b": 0, "c": 0}, most=2)
+
+        assert (waiting(found), found.later, found.reviewed) == ("bc", 1, 0)
+
+    def test_a_task_that_nobody_has_touched_stays_in_the_queue(self):
+        first = turn("ab", {"a": 0, "b": 0})
+
+        assert waiting(turn("ab", {"a": 0, "b": 0}, first.sightings)) == "ab"
+
+    def test_a_task_that_was_submitted_again_leaves_even_if_it_is_still_suspected(self):
+        first = turn("ab", {"a": 0, "b": 0})
+
+        second = turn("ab", {"a": 5, "b": 0}, first.sightings)
+
+        assert (waiting(second), second.reviewed) == ("b", 1)
+
+    def test_a_reviewed_task_stays_out(self):
+        first = turn("ab", {"a": 0, "b": 0})
+        second = turn("ab", {"a": 5, "b": 0}, first.sightings)
+
+        assert waiting(turn("ab", {"a": 5, "b": 0}, second.sightings)) == "b"
+
+    def test_a_reviewed_task_whose_labels_change_again_is_looked_at_anew(self):
+        first = turn("a", {"a": 0})
+        second = turn("a", {"a": 5}, first.sightings)
+
+        assert waiting(turn("a", {"a": 9}, second.sightings)) == "a"
+
+    def test_a_reviewed_task_is_remembered_while_it_is_no_candidate(self):
+        first = turn("a", {"a": 0})
+        second = turn("a", {"a": 5}, first.sightings)
+        third = turn("b", {"a": 5, "b": 0}, second.sightings)
+
+        assert waiting(turn("ab", {"a": 5, "b": 0}, third.sightings)) == "b"
+
+    def test_a_task_that_waits_no_more_may_be_labelled_without_counting_as_reviewed(self):
+        first = turn("ab", {"a": 0, "b": 0})
+        second = turn("b", {"a": 0, "b": 0}, first.sightings)
+
+        assert waiting(turn("ab", {"a": 5, "b": 0}, second.sightings)) == "ab"
+
+    def test_a_task_that_lost_its_labels_is_passed_over_and_forgotten(self):
+        found = turn("ab", {"b": 0}, {"a": Sighting(at(0))})
+
+        assert (waiting(found), set(found.sightings)) == ("b", {"b"})
+
+    @given(
+        candidates=st.permutations(IDS),
+        labelled=st.dictionaries(st.sampled_from(IDS), st.integers(0, 3)),
+        seen=st.dictionaries(
+            st.sampled_from(IDS),
+            st.builds(Sighting, st.integers(0, 3).map(at), st.booleans()),
+        ),
+        most=st.integers(0, 6),
+    )
+    def test_a_second_turn_without_any_change_is_the_same(self, candidates, labelled, seen, most):
+        first = turn(candidates, labelled, seen, most)
+
+        assert turn(candidates, labelled, first.sightings, most) == first
+        assert len(first.queue) + first.later + first.reviewed == len(labelled)
