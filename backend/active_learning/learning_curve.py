@@ -45,7 +45,7 @@ class Prediction:
     high: float
 
 
-def f1_deviation(right: int, wrong: int, missed: int) -> float:
+def f1_deviation(right: float, wrong: float, missed: float) -> float:
     """Standard deviation of a strict F1 as a share of ``right + (wrong + missed) / 2`` cases.
 
     An approximation: it takes spans for independent. 1.0 where there is nothing to find.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -26,24 +27,34 @@ from backend.simulation.related import Related, sources_beside
 from backend.simulation.report import versions
 from backend.tagger.auxiliary import AuxiliaryFamily
 from backend.tagger.families import build_family
-from backend.text.conll import read_conll, to_text
+from backend.text.conll import read_partly_labelled, to_text
 from backend.workspace import trusted_examples
 
 
-def labels_of_project(settings: Settings, project: int) -> list[Example]:
-    """The accepted labels of a project, as its tagger learns from them."""
+@dataclass(frozen=True, slots=True)
+class HalfLabelled:
+    """Labelled texts, and those that wait for labels."""
+
+    examples: Sequence[Example]
+    waiting: Sequence[str]
+
+
+def labels_of_project(settings: Settings, project: int) -> HalfLabelled:
+    """The accepted labels of a project, as its tagger learns from them, and its pool."""
     services = Services(settings)
-    return trusted_examples(services.workspace(known_project(services, project)))[0]
+    work = services.workspace(known_project(services, project))
+    return HalfLabelled(trusted_examples(work)[0], [task.text for task in work.tasks.pool()])
 
 
-def labels_of_file(path: Path) -> list[Example]:
-    """The sentences of a CoNLL file."""
-    sentences = enumerate(read_conll(path))
-    return [Example(str(number), *to_text(sentence)) for number, sentence in sentences]
+def labels_of_file(path: Path) -> HalfLabelled:
+    """The sentences of a CoNLL file; those without tags wait for labels."""
+    sentences, waiting = read_partly_labelled(path)
+    examples = [Example(str(n), *to_text(sentence)) for n, sentence in enumerate(sentences)]
+    return HalfLabelled(examples, waiting)
 
 
 def projected(  # noqa: PLR0913, PLR0917 - what the options say
-    examples: Sequence[Example],
+    given: HalfLabelled,
     settings: Settings,
     targets: Sequence[int],
     splits: int,
@@ -51,9 +62,11 @@ def projected(  # noqa: PLR0913, PLR0917 - what the options say
     related: Sequence[Related] = (),
 ) -> Projection:
     """The curve of the labels there are, and what to expect with more."""
+    examples = given.examples
     labels = {span.label for example in examples for span in example.spans}
     family = build_family(settings.tagger)
-    if sources := sources_beside(related, None, [example.text for example in examples]):
+    own = [*(example.text for example in examples), *given.waiting]
+    if sources := sources_beside(related, None, own):
         family = AuxiliaryFamily(family, sources, settings.tagger.auxiliary_texts)
     trainer = Trainer(
         family,
@@ -61,8 +74,9 @@ def projected(  # noqa: PLR0913, PLR0917 - what the options say
         np.random.default_rng(settings.learning.seed),
         _Only(progress),
     )
-    wanted = targets or (300, 2 * len(examples), 4 * len(examples))
-    return project_curve(examples, trainer, sorted(set(wanted)), splits)
+    now = len({example.text for example in examples})
+    wanted = {now, *(targets or (300, 2 * now, 4 * now))}
+    return project_curve(examples, trainer, sorted(wanted), splits, given.waiting)
 
 
 class _Only:
@@ -103,6 +117,15 @@ def _cells(interval: Interval) -> list[str]:
     return ["-" if math.isnan(each) else f"{100 * each:.1f}" for each in numbers]
 
 
+def in_words(found: Projection) -> list[str]:
+    """What to expect, a sentence for each number of labels."""
+    return [
+        f"Expect {100 * at.f1.value:.0f} F1 ({100 * at.f1.low:.0f} to {100 * at.f1.high:.0f}) "
+        f"with {at.labels:,} labels{' (all that there are now)' * (at.labels == found.labels)}."
+        for at in found.expected
+    ]
+
+
 def projection_report(found: Projection, command: str, data: str) -> Report:
     """The page."""
     measured = Series(
@@ -126,11 +149,6 @@ def projection_report(found: Projection, command: str, data: str) -> Report:
     columns = [Column("labels"), Column("F1", percent=True), Column("", words=True)]
     rows: list[list[Cell]] = [[str(at.labels), at.f1, "measured"] for at in found.seen]
     rows += [[str(at.labels), at.f1, "expected"] for at in found.expected]
-    lead = [
-        f"Expect {100 * at.f1.value:.0f} F1 ({100 * at.f1.low:.0f} to {100 * at.f1.high:.0f}) "
-        f"with {at.labels:,} labels."
-        for at in found.expected
-    ]
     note = (
         f"Measured: means over {found.splits} divisions of the {found.labels} labelled texts with "
         "95% t-intervals, in random order. Expected: a power law through them, 90% as far as it "
@@ -139,7 +157,7 @@ def projection_report(found: Projection, command: str, data: str) -> Report:
     blocks: list[Block] = [figure, PageTable("F1 in %", columns, rows, note), Text(note)]
     return Report(
         "What further labels would bring",
-        lead,
+        in_words(found),
         [Section("Learning curve", blocks)],
         Provenance(command, data, more=versions()),
     )

@@ -15,6 +15,7 @@ from rich.box import SIMPLE
 from rich.table import Table
 
 from backend.commands.projected import (
+    in_words,
     labels_of_file,
     labels_of_project,
     projected,
@@ -206,11 +207,12 @@ def _project(  # noqa: PLR0913, PLR0917 - what the options say
     related: tuple[Related, ...],
 ) -> None:
     if labels is not None:
-        examples, source = labels_of_file(labels), labels.name
+        half_labelled, source = labels_of_file(labels), labels.name
     else:
-        examples, source = labels_of_project(settings, project or 0), f"project {project}"
+        half_labelled = labels_of_project(settings, project or 0)
+        source = f"project {project}"
     with progress_bar() as progress:
-        found = projected(examples, settings, targets, splits, progress, related)
+        found = projected(half_labelled, settings, targets, splits, progress, related)
     try:
         out.mkdir(parents=True, exist_ok=True)
         (out / RESULTS).write_text(as_text(found.as_json()), encoding="utf-8")
@@ -219,6 +221,8 @@ def _project(  # noqa: PLR0913, PLR0917 - what the options say
     except OSError as error:
         raise InputError(f"Cannot write to {out}: {error}. Choose another --out.") from error
     console.print(projection_table(found))
+    for sentence in in_words(found):
+        console.print(sentence, markup=False, soft_wrap=True)
     console.print(f"Written to {out / RESULTS} and {out / PAGE}.", markup=False, soft_wrap=True)
 
 

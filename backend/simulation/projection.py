@@ -1,6 +1,6 @@
 """What further labels would bring to a project, from those it has: "expect this with 300 labels".
 
-Again and again a part of the labels is held out and the rest is learnt from in growing parts, in
+Each quarter of the labels is held out in turn and the rest is learnt from in growing parts, in
 random order: a strategy's order would look steep at first and flat at the end, because it has used
 up what it wants. Through these points goes the power law of
 :mod:`backend.active_learning.learning_curve`, which says what lies beyond.
@@ -9,7 +9,7 @@ up what it wants. Through these points goes the power law of
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from backend.active_learning.learning_curve import Measurement, f1_deviation, pr
 from backend.active_learning.trainer import Trainer
 from backend.domain import Example, SpanScores
 from backend.errors import InputError
+from backend.protocols import reading
 from backend.quality.evaluation import tagger_scores
 from backend.quality.intervals import Interval, mean_interval
 
@@ -25,7 +26,9 @@ FEWEST = 40
 """Labels below which nothing can be said: the parts would be too small to learn from."""
 
 PREDICTED_LEVEL = 0.9
-_HELD_OUT = 0.25
+_FOLDS = 4
+"""Every label is held out once before any is a second time."""
+
 _STEPS = 6
 
 
@@ -65,13 +68,23 @@ class Projection:
 
 
 def project_curve(
-    examples: Sequence[Example], trainer: Trainer, targets: Sequence[int], splits: int
+    examples: Sequence[Example],
+    trainer: Trainer,
+    targets: Sequence[int],
+    splits: int,
+    unlabelled: Sequence[str] = (),
 ) -> Projection:
     """Measure on the labels there are, and extrapolate to the numbers of labels in ``targets``.
 
-    Raises :class:`~backend.errors.InputError` for fewer than 40 distinct labelled texts, or where
-    hardly any holds a span.
+    Numbers that the labels at hand suffice for are measured. ``unlabelled``: the texts that wait
+    for labels; taggers that read such texts read them here as in the loop, and those of the labels
+    that are not held out.
+
+    Raises :class:`~backend.errors.InputError` for fewer than 40 distinct labelled texts, where
+    hardly any holds a span, and for a target below 1.
     """
+    if wrong := [target for target in targets if target < 1]:
+        raise InputError(f"{wrong[0]} is no number of labels to expect anything of: say 1 or more.")
     rng, progress = trainer.rng, trainer.progress
     distinct = list({example.text: example for example in examples}.values())
     if len(distinct) < FEWEST or sum(bool(example.spans) for example in distinct) < _STEPS:
@@ -81,13 +94,19 @@ def project_curve(
         )
     runs: list[list[SpanScores]] = []
     sizes: list[int] = []
+    order: list[Example] = []
     for split in range(splits):
         progress(split, splits, "splits of the labels")
-        order = [distinct[place] for place in rng.permutation(len(distinct))]
-        held_out = order[: round(_HELD_OUT * len(order))]
-        rest = order[len(held_out) :]
-        sizes = [round(len(rest) * step / _STEPS) for step in range(1, _STEPS + 1)]
-        runs.append([_scores(rest[:size], held_out, trainer) for size in sizes])
+        if split % _FOLDS == 0:
+            order = [distinct[place] for place in rng.permutation(len(distinct))]
+        held_out = order[split % _FOLDS :: _FOLDS]
+        rest = [example for at, example in enumerate(order) if at % _FOLDS != split % _FOLDS]
+        rest = rest[: len(distinct) * (_FOLDS - 1) // _FOLDS]  # folds differ by a text
+        steps = {round(len(rest) * step / _STEPS) for step in range(1, _STEPS + 1)}
+        sizes = sorted(steps | {target for target in targets if target < len(rest)})
+        texts = [*unlabelled, *(example.text for example in rest)]
+        informed = replace(trainer, family=reading(trainer.family, texts))
+        runs.append([_scores(rest[:size], held_out, informed) for size in sizes])
     progress(splits, splits, "splits of the labels")
     measured = [_measured(size, [run[at] for run in runs]) for at, size in enumerate(sizes)]
     seen = [
@@ -108,13 +127,19 @@ def _scores(
 
 
 def _measured(labels: int, scores: Sequence[SpanScores]) -> Measurement:
-    """Splits share labels, so their spread is not divided by their number."""
+    """The mean over splits, and its standard deviation.
+
+    Only splits that hold out other labels divide the variance; it is no less than that of all
+    labels held out once.
+    """
     f1 = [each.f1 for each in scores]
-    by_size = [
-        f1_deviation(each.true_positives, each.false_positives, each.false_negatives)
-        for each in scores
-    ]
-    return Measurement(labels, float(np.mean(f1)), max(float(np.std(f1)), min(by_size)))
+    apart = min(len(scores), _FOLDS)
+    counts = np.array(
+        [(each.true_positives, each.false_positives, each.false_negatives) for each in scores]
+    )
+    right, wrong, missed = (counts.sum(axis=0) * apart / len(scores)).tolist()
+    spread = float(np.std(f1, ddof=1)) / apart**0.5 if apart > 1 else 0.0
+    return Measurement(labels, float(np.mean(f1)), max(spread, f1_deviation(right, wrong, missed)))
 
 
 def _expected(measured: Sequence[Measurement], target: int, rng: np.random.Generator) -> Expected:

@@ -19,6 +19,9 @@ from backend.errors import CorpusError
 from backend.text.bio import OUTSIDE, from_bio, to_bio
 from backend.text.tokens import TokenOffsets
 
+UNLABELLED = "_"
+"""What stands for a tag where nobody has given one."""
+
 _DOCUMENT_START = "-DOCSTART-"
 
 
@@ -36,9 +39,33 @@ def read_conll(path: Path) -> Iterator[Sentence]:
     Columns between the first and the last are passed over. Raises
     :class:`~backend.errors.CorpusError` with file and line for what cannot be read.
     """
+    return (_sentence(block, path) for block in _read_blocks(path))
+
+
+def read_partly_labelled(path: Path) -> tuple[list[Sentence], list[str]]:
+    """The labelled sentences of a file, and the texts of those that nobody has labelled.
+
+    Not labelled is a sentence of which every line is a token alone, or a token with the tag ``_``.
+    One that is labelled in part is an error; the errors are those of :func:`read_conll`.
+    """
+    labelled: list[Sentence] = []
+    texts: list[str] = []
+    for block in _read_blocks(path):
+        rows = [_split(line) for _, line in block]
+        if all(tag in {"", UNLABELLED} for _, tag in rows):
+            texts.append(" ".join(token for token, _ in rows if token))
+        else:
+            labelled.append(_sentence(block, path))
+    return labelled, texts
+
+
+_Block = list[tuple[int, str]]  # the lines of a sentence, with their numbers
+
+
+def _read_blocks(path: Path) -> Iterator[_Block]:
     try:
         with _open(path, "r") as lines:
-            yield from _sentences(lines, path)
+            yield from _blocks(lines)
     except (OSError, EOFError) as error:
         raise CorpusError(f"Cannot read the corpus {path}: {error}") from error
     except UnicodeDecodeError as error:
@@ -102,26 +129,33 @@ def _open(path: Path, mode: str) -> IO[str]:
     return path.open(mode, encoding=encoding, newline="\n")
 
 
-def _sentences(lines: Iterable[str], path: Path) -> Iterator[Sentence]:
-    tokens: list[str] = []
-    tags: list[str] = []
+def _blocks(lines: Iterable[str]) -> Iterator[_Block]:
+    block: _Block = []
     for number, raw in enumerate(lines, start=1):
         line = raw.rstrip("\r\n")
         if line.strip(" \t") and not line.startswith(_DOCUMENT_START):
-            token, tag = _columns(line, f"{path}, line {number}")
-            tokens.append(token)
-            tags.append(tag)
-        elif tokens:
-            yield Sentence(tuple(tokens), _legal(tags))
-            tokens, tags = [], []
-    if tokens:
-        yield Sentence(tuple(tokens), _legal(tags))
+            block.append((number, line))
+        elif block:
+            yield block
+            block = []
+    if block:
+        yield block
+
+
+def _sentence(block: _Block, path: Path) -> Sentence:
+    rows = [_columns(line, f"{path}, line {number}") for number, line in block]
+    return Sentence(tuple(token for token, _ in rows), _legal(tag for _, tag in rows))
+
+
+def _split(line: str) -> tuple[str, str]:
+    """First and last column; the tag is empty where there is but one."""
+    separator = "\t" if "\t" in line else " "
+    token, *others = line.rstrip(separator).split(separator)
+    return token, others[-1] if others else ""
 
 
 def _columns(line: str, place: str) -> tuple[str, str]:
-    separator = "\t" if "\t" in line else " "
-    token, *others = line.rstrip(separator).split(separator)
-    tag = others[-1] if others else ""
+    token, tag = _split(line)
     if tag != OUTSIDE and not (tag[:2] in {"B-", "I-"} and len(tag) > 2):
         raise CorpusError(
             f"{place}: expected 'token tag' with a tag such as O, B-LOC or I-LOC, found {line!r}."

@@ -8,13 +8,19 @@ from typer.testing import CliRunner
 
 from backend import loop
 from backend.cli import app
-from backend.domain import Task
-from backend.samples import sample_texts
-from backend.settings import LearningSettings, SuggestionSettings, TaggerSettings
+from backend.domain import Annotation, Task
+from backend.samples import LABELS, sample_texts
+from backend.services import LABEL_STUDIO, Services
+from backend.settings import (
+    LearningSettings,
+    SuggestionSettings,
+    TaggerSettings,
+    load_settings,
+)
 from backend.simulation.annotators import GoldSource
 from backend.simulation.corpus import corpus_of
 from backend.simulation.plan import Amount, Cell, Costs, FirstTexts, Plan, Route
-from backend.simulation.play import play
+from backend.simulation.play import LONG_AGO, play
 from backend.simulation.stage import Stage
 from backend.store.database import Database
 from backend.store.projects import Projects
@@ -156,16 +162,54 @@ class TestALiveLlm:
         assert richer.exit_code == 0, richer.output
 
 
-def test_a_labelled_file_is_projected(tmp_path):
-    write_conll(tmp_path / "labels.conll", map(sentence, SAMPLES))
+class TestAHalfLabelledProject:
+    """What would more labels bring? Asked of a file, and of a project in the store."""
 
-    result = simulate("--labels", tmp_path / "labels.conll", "--expect", "600", "--seeds", 2,
-                      "--out", tmp_path / "out")  # fmt: skip
+    OPTIONS = ("--expect", "50,600", "--seeds", 2)
 
-    assert result.exit_code == 0, result.output
-    found = json.loads((tmp_path / "out" / "results.json").read_text())
-    assert [each["labels"] for each in found["expected"]] == [600]
-    assert "with 600 labels" in (tmp_path / "out" / "index.html").read_text()
+    def expected(self, result, out):
+        assert result.exit_code == 0, result.output
+        found = json.loads((out / "results.json").read_text())
+        assert "600 labels" in (out / "index.html").read_text()
+        assert "with 600 labels" in " ".join(result.output.split())
+        assert 50 in [each["labels"] for each in found["measured"]]
+        return found
+
+    def test_of_a_file_the_sentences_without_tags_wait(self, tmp_path):
+        path = tmp_path / "half.conll"
+        write_conll(path, map(sentence, SAMPLES[::2]))
+        waiting = (sentence(each).tokens for each in SAMPLES[1::2])
+        with path.open("a", encoding="utf-8") as file:
+            file.writelines("\n".join(tokens) + "\n\n" for tokens in waiting)
+
+        result = simulate("--labels", path, *self.OPTIONS, "--out", tmp_path / "out")
+
+        found = self.expected(result, tmp_path / "out")
+        labelled = len({each.text for each in SAMPLES[::2]})
+        assert found["labels"] == labelled
+        assert [each["labels"] for each in found["expected"]] == [labelled, 600]
+
+    def test_of_a_project_its_accepted_labels_are_taken(self, tmp_path, monkeypatch):
+        monkeypatch.setenv("HARAMBEE_STORE__DATA_DIR", str(tmp_path / "store"))
+        services = Services(load_settings())
+        services.database.migrate()
+        values = "".join(f'<Label value="{label}"/>' for label in LABELS)
+        project = services.projects.register(
+            LABEL_STUDIO, "7", f'<View><Labels name="label" toName="text">{values}</Labels>'
+            '<Text name="text" value="$text"/></View>',
+        )  # fmt: skip
+        tasks = SqlTaskRecords(services.database, project.id)
+        tasks.replace_tasks(Task(str(n), one.text) for n, one in enumerate(SAMPLES))
+        labels = [
+            Annotation(f"a{n}", str(n), one.spans, "ada", LONG_AGO)
+            for n, one in enumerate(SAMPLES[:120])
+        ]
+        tasks.replace_annotations(labels, LONG_AGO, None)
+
+        result = simulate("--project", 7, *self.OPTIONS, "--out", tmp_path / "out")
+
+        found = self.expected(result, tmp_path / "out")
+        assert found["labels"] == len({each.text for each in SAMPLES[:120]})
 
 
 def test_an_unknown_project_is_said(tmp_path, monkeypatch):

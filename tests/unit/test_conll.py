@@ -9,7 +9,14 @@ from hypothesis import strategies as st
 from backend.domain import Span
 from backend.errors import CorpusError
 from backend.text.bio import to_bio
-from backend.text.conll import Sentence, from_text, read_conll, to_text, write_conll
+from backend.text.conll import (
+    Sentence,
+    from_text,
+    read_conll,
+    read_partly_labelled,
+    to_text,
+    write_conll,
+)
 from backend.text.tokens import tokenise
 
 
@@ -127,3 +134,31 @@ def test_our_tokens_keep_every_span_of_masakhaner_exactly():
 
     assert corpora
     assert not any(inexact.values()), inexact
+
+
+class TestFilesThatAreLabelledInPart:
+    @pytest.fixture
+    def partly(self, tmp_path):
+        def read_text(content):
+            path = tmp_path / "half.txt"
+            path.write_text(content, encoding="utf-8")
+            return read_partly_labelled(path)
+
+        return read_text
+
+    @pytest.mark.parametrize("bare", ["we\nwent\n", "we _\nwent _\n", "we\t_\nwent\t_\n"])
+    def test_sentences_without_tags_wait_for_labels(self, partly, bare):
+        labelled, waiting = partly(f"Lagos B-LOC\n\n{bare}\nAda B-PER\n")
+
+        assert [sentence.tokens for sentence in labelled] == [("Lagos",), ("Ada",)]
+        assert waiting == ["we went"]
+
+    def test_a_sentence_without_a_span_is_labelled_all_the_same(self, partly):
+        assert partly("we O\nwent O\n") == ([Sentence(("we", "went"), ("O", "O"))], [])
+
+    def test_a_sentence_that_is_labelled_in_part_is_an_error_with_its_line(self, partly):
+        with pytest.raises(CorpusError, match="line 2"):
+            partly("Ada B-PER\nwent\n")
+
+    def test_an_empty_file_holds_nothing(self, partly):
+        assert partly("") == ([], [])
