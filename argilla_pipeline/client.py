@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from argilla_pipeline.http import ArgillaHttp, NotFoundError
+from argilla_pipeline.http import ArgillaHttp
 from backend.errors import ToolRejectedError, ToolUnreachableError
+from backend.tool_http import NotFoundError
 
 Json = dict[str, Any]
 

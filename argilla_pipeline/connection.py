@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from argilla_pipeline.client import ArgillaClient
-from argilla_pipeline.http import UnprocessableError
 from argilla_pipeline.schema import (
     LONGEST_GUIDELINES,
     Schema,
@@ -28,6 +27,7 @@ from argilla_pipeline.webhooks import EVENTS
 from backend.domain import LabelScheme
 from backend.errors import ConfigurationError, ToolRefusedError
 from backend.settings import ArgillaSettings, Settings
+from backend.tool_http import UnprocessableError
 
 Json = dict[str, Any]
 

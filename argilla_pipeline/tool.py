@@ -21,12 +21,12 @@ from argilla_pipeline.convert import (
     suggestion_to_json,
     task_from_json,
 )
-from argilla_pipeline.http import UnprocessableError
 from argilla_pipeline.review import fill_queue, record_link
 from argilla_pipeline.schema import UNCERTAINTY, Schema, read_schema, sorted_link
 from backend.domain import Annotation, ReviewItem, ReviewKind, ReviewQueue, Suggestion, Task
 from backend.errors import PayloadError, ToolRejectedError
 from backend.protocols import Progress, silent
+from backend.tool_http import UnprocessableError
 
 Json = dict[str, Any]
 

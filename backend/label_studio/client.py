@@ -14,7 +14,8 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from backend.errors import ToolRejectedError
-from backend.label_studio.http import LabelStudioHttp, NotFoundError
+from backend.label_studio.http import LabelStudioHttp
+from backend.tool_http import NotFoundError
 
 Json = dict[str, Any]
 

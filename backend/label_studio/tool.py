@@ -11,11 +11,11 @@ from backend.domain import Annotation, ReviewItem, ReviewKind, ReviewQueue, Sugg
 from backend.errors import PayloadError, ToolError, ToolRejectedError
 from backend.label_studio.client import LabelStudioClient
 from backend.label_studio.convert import prediction_to_json, read_annotation, task_from_json
-from backend.label_studio.http import BadRequestError
 from backend.label_studio.labels import LabelConfig, parse_label_config
 from backend.label_studio.reachability import explained
 from backend.label_studio.review import fill_tab, labelling_view
 from backend.protocols import Progress, silent
+from backend.tool_http import UnprocessableError
 
 log = structlog.get_logger(__name__)
 
@@ -171,7 +171,7 @@ class LabelStudioTool:
         if len(predictions) == len(batch):
             try:
                 return self._store(predictions)
-            except BadRequestError:
+            except UnprocessableError:
                 # One task that was deleted meanwhile has the whole request refused.
                 log.info("push_refused", project=self._project_id, predictions=len(predictions))
         self._texts |= self._current_texts(batch)

@@ -35,6 +35,7 @@ PARTS = CORE | {
     "backend.tagger",
     "backend.store",
     "backend.jobs",
+    "backend.tool_http",
 }
 SERVICES = PARTS | {"backend.label_studio", "backend.tool_kinds", "backend.services"}
 APPLICATION = SERVICES | {
@@ -81,6 +82,7 @@ DIRECTIONS: Mapping[str, set[str]] = {
     "backend.tagger": CORE,
     "backend.store": CORE,
     "backend.jobs": CORE,
+    "backend.tool_http": FOUNDATION,
     "backend.label_studio": PARTS,
     "backend.tool_kinds": PARTS,
     "backend.services": SERVICES,
@@ -117,8 +119,8 @@ DIRECTIONS: Mapping[str, set[str]] = {
     "argilla_pipeline": set(),
     "argilla_pipeline.schema": PARTS,
     "argilla_pipeline.convert": PARTS | {"argilla_pipeline.schema"},
-    "argilla_pipeline.http": FOUNDATION,
-    "argilla_pipeline.client": FOUNDATION | {"argilla_pipeline.http"},
+    "argilla_pipeline.http": FOUNDATION | {"backend.tool_http"},
+    "argilla_pipeline.client": FOUNDATION | {"backend.tool_http", "argilla_pipeline.http"},
     "argilla_pipeline.review": PARTS
     | (ARGILLA - {"argilla_pipeline.tool", "argilla_pipeline.review"}),
     "argilla_pipeline.tool": PARTS | (ARGILLA - {"argilla_pipeline.tool"}),
