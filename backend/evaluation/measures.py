@@ -20,7 +20,7 @@ from backend.quality.intervals import (
     recall_of,
     resampled_sums,
 )
-from backend.quality.span_errors import Finding, span_findings
+from backend.quality.span_errors import Finding, label_findings
 from backend.text.bio import OUTSIDE, to_bio
 
 LONGEST = 4
@@ -81,8 +81,13 @@ class CellResult:
     readings: Mapping[str, ReadingResult]
     by_label: Mapping[str, Scores]
     by_length: Mapping[str, Scores]
-    findings: Counter[Finding]
+    label_findings: Mapping[str, Counter[Finding]]
     tokens: TokenMeasures
+
+    @property
+    def findings(self) -> Counter[Finding]:
+        """What became of all spans, whatever their label."""
+        return sum(self.label_findings.values(), start=Counter())
 
     @property
     def scores(self) -> Scores:
@@ -108,13 +113,7 @@ def measure(cell: Cell, labels: Sequence[str], rng_seed: int) -> CellResult:
             length_name(length): scores(cell.texts, firsts, rng_seed, _with_length(length))
             for length in range(1, LONGEST + 1)
         },
-        findings=sum(
-            (
-                span_findings(text.gold, answer or NOTHING)
-                for text, answer in zip(cell.texts, firsts, strict=True)
-            ),
-            start=Counter(),
-        ),
+        label_findings=_label_findings(cell.texts, firsts, labels),
         tokens=_token_measures(cell),
     )
 
@@ -203,6 +202,16 @@ def _reading(
         if everything
         else math.nan,
     )
+
+
+def _label_findings(
+    texts: Sequence[Judged], answers: Sequence[Answer], labels: Sequence[str]
+) -> dict[str, Counter[Finding]]:
+    totals: dict[str, Counter[Finding]] = {label: Counter() for label in labels}
+    for text, answer in zip(texts, answers, strict=True):
+        for label, findings in label_findings(text.gold, answer or NOTHING).items():
+            totals.setdefault(label, Counter()).update(findings)
+    return totals
 
 
 def _token_measures(cell: Cell) -> TokenMeasures:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from backend.evaluation.laboratory import Evaluation
+from backend.evaluation.ranges import ranges
 from backend.evaluation.sections.agreement import agreement_section
 from backend.evaluation.sections.cost import costs_section
 from backend.evaluation.sections.failures import failures_section
+from backend.evaluation.sections.over_languages import over_languages_section
 from backend.evaluation.sections.ranking import ranking_section
 from backend.evaluation.sections.referral import referral_section
 from backend.evaluation.sections.repetitions import repetitions_section
@@ -19,6 +21,7 @@ def report_of(found: Evaluation, provenance: Provenance) -> Report:
     """The whole report."""
     sections = [
         ranking_section(found),
+        over_languages_section(found),
         failures_section(found),
         labels_section(found),
         errors_section(found),
@@ -33,7 +36,12 @@ def report_of(found: Evaluation, provenance: Provenance) -> Report:
         lead(found),
         [section for section in sections if section.blocks],
         provenance,
-        {"cells": found.measured, "languages": found.languages, "overall": found.overall},
+        {
+            "cells": found.measured,
+            "languages": found.languages,
+            "overall": found.overall,
+            "ranges": ranges(found),
+        },
     )
 
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from math import inf
 
 import numpy as np
 import numpy.typing as npt
 
 from backend.evaluation.cells import Answer, Judged
-from backend.evaluation.measures import NOTHING, span_counts
+from backend.evaluation.measures import NOTHING, span_counts, tags_of
 from backend.quality.intervals import f1_of
 
 SHARES = (0.2, 0.4)
@@ -40,16 +42,21 @@ def refer(
     shown: Sequence[Answer],
     doubts: Sequence[Sequence[Answer]],
     rng_seed: int,
+    disagreement: Callable[[Judged, Sequence[Answer]], float] | None = None,
 ) -> Referral:
     """Correct the ``shown`` answers where ``doubts`` (several answers a text) differ most.
 
-    Disagreement is the number of spans that one of two answers has and the other has not, over
-    every two: what may have to be corrected. Needs no gold to choose by.
+    ``disagreement``: how far answers to a text differ, :func:`span_differences` by default. Needs
+    no gold to choose by.
     """
+    measure = disagreement or span_differences
     rng = np.random.default_rng(rng_seed)
     counts = span_counts(texts, shown)
     mended = span_counts(texts, [text.gold for text in texts]) - counts
-    unlike = np.array([_differences(answers) for answers in doubts], dtype=np.float64)
+    unlike = np.array(
+        [measure(text, answers) for text, answers in zip(texts, doubts, strict=True)],
+        dtype=np.float64,
+    )
     # Equal disagreement in a random order, so that the order of a file decides nothing.
     order = np.lexsort((rng.random(len(texts)), -unlike))
     orders = [rng.permutation(len(texts)) for _ in range(RANDOM_DRAWS)]
@@ -66,7 +73,24 @@ def refer(
     )
 
 
-def _differences(answers: Sequence[Answer]) -> int:
+def span_differences(_: Judged, answers: Sequence[Answer]) -> float:
+    """Spans that one of two answers has and the other has not, over every two answers.
+
+    What may have to be corrected, whatever the text's length.
+    """
     return sum(
         len((one or NOTHING) ^ (other or NOTHING)) for one, other in combinations(answers, 2)
     )
+
+
+def tag_entropy(text: Judged, answers: Sequence[Answer]) -> float:
+    """Shannon entropy in nats of what the answers call each token, added up over the text.
+
+    Failed answers say nothing of any token; a text with no other is in doubt before all others.
+    """
+    tags = [tags_of(text, answer) for answer in answers if answer is not None]
+    if not tags:
+        return inf
+    counts = (np.array(list(Counter(token).values())) for token in zip(*tags, strict=True))
+    shares = (count / len(tags) for count in counts)
+    return float(sum(-(share * np.log(share)).sum() for share in shares))

@@ -11,7 +11,7 @@ import numpy as np
 from backend.domain import Span
 from backend.evaluation.cells import Answer, Cell, Judged
 from backend.evaluation.measures import NOTHING, first_answers, span_counts, tags_of
-from backend.evaluation.referral import Referral, refer
+from backend.evaluation.referral import Referral, refer, tag_entropy
 from backend.quality.agreement import (
     fleiss_kappa,
     krippendorff_alpha,
@@ -51,7 +51,8 @@ class Repetitions:
     answers. ``unanimous``: share of the spans all answers give that is right. ``error`` and
     ``majority_error``: expected calibration error of the share of answers that give a span, over
     all spans that any answer gives and over those of the majority. ``referral``: of first answers,
-    where the repetitions disagree.
+    where the repetitions differ in most spans; ``referral_by_entropy``: where the entropy of their
+    tags is highest.
     """
 
     asked: int
@@ -65,13 +66,14 @@ class Repetitions:
     error: float | None
     majority_error: float | None
     referral: Referral
+    referral_by_entropy: Referral
 
 
 def repetitions(cell: Cell, rng_seed: int) -> Repetitions | None:
     """Measure a cell's repetitions; ``None`` where its annotator was asked once."""
     if cell.repetitions < 2:
         return None
-    asked = cell.repetitions
+    asked, firsts = cell.repetitions, first_answers(cell.answers)
     majority: list[Answer] = [majority_spans(given, asked) for given in cell.answers]
     votes = [
         (span, count, span in text.gold)
@@ -82,7 +84,7 @@ def repetitions(cell: Cell, rng_seed: int) -> Repetitions | None:
     all_agree = [right for _, count, right in votes if count == asked]
     bins = reliability_bins([count / asked for _, count, _ in votes], [r for *_, r in votes])
     counts = span_counts(cell.texts, majority)
-    before = span_counts(cell.texts, first_answers(cell.answers))
+    before = span_counts(cell.texts, firsts)
     return Repetitions(
         asked=asked,
         majority=float(f1_of(counts.sum(axis=0))),
@@ -96,7 +98,8 @@ def repetitions(cell: Cell, rng_seed: int) -> Repetitions | None:
         majority_error=expected_calibration_error(
             reliability_bins([sure for sure, _ in shown], [right for _, right in shown])
         ),
-        referral=refer(cell.texts, first_answers(cell.answers), cell.answers, rng_seed),
+        referral=refer(cell.texts, firsts, cell.answers, rng_seed),
+        referral_by_entropy=refer(cell.texts, firsts, cell.answers, rng_seed, tag_entropy),
     )
 
 
@@ -110,6 +113,19 @@ def majority_spans(answers: Sequence[Answer], asked: int) -> frozenset[Span]:
         if not any(span.overlaps(other) for other in kept):
             kept.append(span)
     return frozenset(kept)
+
+
+def settled_answers(answers: Sequence[Sequence[Answer]]) -> list[Answer]:
+    """For each text the spans that more than half of its answers give; its answer if it has one.
+
+    ``None`` where all failed. No two such spans overlap, as no answer has two that do.
+    """
+    return [
+        frozenset(span for span, count in _votes(given).items() if 2 * count > len(given))
+        if any(answer is not None for answer in given)
+        else None
+        for given in answers
+    ]
 
 
 def agreement(

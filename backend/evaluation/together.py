@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -11,7 +11,7 @@ import numpy as np
 from backend.evaluation.cells import Answer, Cell, Judged
 from backend.evaluation.measures import first_answers, span_counts
 from backend.evaluation.referral import Referral, refer
-from backend.evaluation.repetitions import Agreement, agreement
+from backend.evaluation.repetitions import Agreement, agreement, settled_answers
 from backend.protocols import FloatArray
 from backend.quality.agreement import pairwise_f1
 from backend.quality.comparison import Comparison, compare_with_best
@@ -63,7 +63,9 @@ class Ranking:
 class LanguageResult:
     """What the annotators of one language tell together.
 
-    ``referral``: for the best annotator, with the next best to doubt it.
+    ``pairs``: by first answers; ``settled_pairs``: by what more than half of an annotator's
+    answers give, where any was asked again. ``referral``: for the best annotator, with the next
+    best to doubt it.
     """
 
     language: str
@@ -72,6 +74,7 @@ class LanguageResult:
     with_failures: Agreement
     without_failures: Agreement
     pairs: tuple[Pair, ...]
+    settled_pairs: tuple[Pair, ...]
     referral: Referral
 
 
@@ -80,7 +83,7 @@ def together(cells: Sequence[Cell], rng_seed: int) -> LanguageResult | None:
 
     ``None`` where there are fewer than two, or where they share no text.
     """
-    texts, firsts = shared_firsts(cells)
+    texts, firsts = shared_answers(cells)
     if len(cells) < 2 or not texts:
         return None
     answers = list(zip(*firsts.values(), strict=True))
@@ -94,21 +97,26 @@ def together(cells: Sequence[Cell], rng_seed: int) -> LanguageResult | None:
         ranking,
         agreement(texts, answers, failures=True),
         agreement(texts, answers, failures=False),
-        tuple(
-            _pair(texts, (one, firsts[one]), (other, firsts[other]))
-            for one, other in combinations(firsts, 2)
-        ),
+        _pairs(texts, firsts),
+        _pairs(*shared_answers(cells, settled_answers))
+        if any(cell.repetitions > 1 for cell in cells)
+        else (),
         refer(texts, firsts[best], doubted, rng_seed),
     )
 
 
-def shared_firsts(cells: Sequence[Cell]) -> tuple[list[Judged], dict[str, list[Answer]]]:
-    """The texts that all annotators were asked about, and the first answers by annotator."""
+def shared_answers(
+    cells: Sequence[Cell],
+    choose: Callable[[Sequence[Sequence[Answer]]], list[Answer]] = first_answers,
+) -> tuple[list[Judged], dict[str, list[Answer]]]:
+    """The texts that all annotators were asked about, and their answers by annotator.
+
+    ``choose``: one of an annotator's answers to each text, or what they say together.
+    """
     shared = set.intersection(*(set(cell.ids) for cell in cells))
     texts = [text for text in cells[0].texts if text.id in shared]
     by_id = {
-        cell.annotator: dict(zip(cell.ids, first_answers(cell.answers), strict=True))
-        for cell in cells
+        cell.annotator: dict(zip(cell.ids, choose(cell.answers), strict=True)) for cell in cells
     }
     return texts, {name: [given[text.id] for text in texts] for name, given in by_id.items()}
 
@@ -157,13 +165,20 @@ def rank_over_all(groups: Mapping[str, Sequence[Cell]], rng_seed: int) -> Rankin
         return None
     counts: dict[str, list[FloatArray]] = {name: [] for name in sorted(covering)}
     for language in languages:
-        texts, firsts = shared_firsts([c for c in groups[language] if c.annotator in covering])
+        texts, firsts = shared_answers([c for c in groups[language] if c.annotator in covering])
         if not texts:
             return None
         for name, strata in counts.items():
             strata.append(span_counts(texts, firsts[name]))
     left_out = sorted(set.union(*annotators.values()) - covering)
     return rank(counts, tuple(languages), rng_seed, left_out)
+
+
+def _pairs(texts: Sequence[Judged], answers: Mapping[str, list[Answer]]) -> tuple[Pair, ...]:
+    return tuple(
+        _pair(texts, (one, answers[one]), (other, answers[other]))
+        for one, other in combinations(answers, 2)
+    )
 
 
 def _pair(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 
 from backend.domain import Span
 
@@ -31,17 +31,29 @@ def span_findings(gold: Iterable[Span], given: Iterable[Span]) -> Counter[Findin
     missed or spurious. So strict false positives are all but ``RIGHT`` and ``MISSED``, and false
     negatives all but ``RIGHT`` and ``SPURIOUS``.
     """
+    return Counter(finding for finding, _ in _sorted_out(gold, given))
+
+
+def label_findings(gold: Iterable[Span], given: Iterable[Span]) -> dict[str, Counter[Finding]]:
+    """The same by label: that of the gold span, of the given one where that is spurious."""
+    by_label: dict[str, Counter[Finding]] = {}
+    for finding, label in _sorted_out(gold, given):
+        by_label.setdefault(label, Counter())[finding] += 1
+    return by_label
+
+
+def _sorted_out(gold: Iterable[Span], given: Iterable[Span]) -> Iterator[tuple[Finding, str]]:
+    """Each finding, with the label it is about."""
     wanted, found = set(gold), set(given)
     missed, wrong = wanted - found, found - wanted
-    findings = Counter({Finding.RIGHT: len(wanted & found)})
+    yield from ((Finding.RIGHT, span.label) for span in wanted & found)
     for finding, ours, theirs in sorted(_pairs(missed, wrong), key=_closest):
         if ours in missed and theirs in wrong:
-            findings[finding] += 1
+            yield finding, ours.label
             missed.remove(ours)
             wrong.remove(theirs)
-    findings[Finding.MISSED] = len(missed)
-    findings[Finding.SPURIOUS] = len(wrong)
-    return +findings
+    yield from ((Finding.MISSED, span.label) for span in missed)
+    yield from ((Finding.SPURIOUS, span.label) for span in wrong)
 
 
 _Pair = tuple[Finding, Span, Span]

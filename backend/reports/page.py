@@ -29,8 +29,18 @@ NOT_STATED = "not stated"
 NO_SEED = "none: nothing was drawn"
 _ID = re.compile(r'(\bid="|url\(#|href="#)')
 
-Cell = str | int | float | Interval | None
-"""What a table holds: words, numbers, numbers with an interval; ``None`` for nothing to say."""
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """The mean of several numbers with the lowest and the highest: no interval of confidence."""
+
+    value: float
+    low: float
+    high: float
+
+
+Cell = str | int | float | Interval | Spread | None
+"""What a table holds: words, numbers, numbers with their bounds; ``None`` for nothing to say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +199,7 @@ def to_html(report: Report) -> str:
 
 def shown(cell: Cell, column: Column) -> str:
     """A cell's value in words, without its interval."""
-    value = cell.value if isinstance(cell, Interval) else cell
+    value = cell.value if isinstance(cell, Interval | Spread) else cell
     if value is None or (isinstance(value, float) and not math.isfinite(value)):
         return DASH
     if isinstance(value, str):
@@ -200,8 +210,8 @@ def shown(cell: Cell, column: Column) -> str:
 
 
 def bounds(cell: Cell, column: Column) -> str:
-    """The bounds of a cell's interval, empty if it has none."""
-    if not isinstance(cell, Interval):
+    """The bounds of a cell's interval or spread, empty if it has none."""
+    if not isinstance(cell, Interval | Spread):
         return ""
     if not all(map(math.isfinite, (cell.value, cell.low))) or math.isnan(cell.high):
         return ""

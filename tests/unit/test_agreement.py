@@ -8,6 +8,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from seqeval.metrics import f1_score
 from sklearn.metrics import cohen_kappa_score
+from statsmodels.stats import inter_rater
 
 from backend.domain import Span
 from backend.quality.agreement import (
@@ -52,6 +53,13 @@ class TestFleiss:
         assume(len({label for item in items for label in item}) > 1)
         assert fleiss_kappa(rating_counts(items)) == pytest.approx(fleiss_by_the_book(items))
 
+    @given(RATINGS)
+    def test_it_is_the_librarys(self, items):
+        assume(len({label for item in items for label in item}) > 1)
+        table, _ = inter_rater.aggregate_raters(np.array(items))
+        assert fleiss_kappa(table) == pytest.approx(inter_rater.fleiss_kappa(table, "fleiss"))
+        assert fleiss_kappa(rating_counts(items)) == pytest.approx(fleiss_kappa(table))
+
     def test_it_is_the_example_of_its_inventor(self):
         diagnoses = [
             [0, 0, 0, 6, 0], [0, 3, 0, 0, 3], [0, 1, 4, 0, 1], [0, 0, 0, 0, 6], [0, 3, 0, 3, 0],
@@ -92,6 +100,10 @@ class TestBothCoefficients:
 
     def test_with_one_label_nobody_could_disagree(self, coefficient):
         assert math.isnan(coefficient(rating_counts([["O"] * 3] * 4)))
+
+    def test_with_one_label_besides_o_all_agree_or_nobody_does(self, coefficient):
+        assert coefficient(rating_counts([["O"] * 3, ["B-PER"] * 3] * 5)) == 1
+        assert coefficient(rating_counts([["O", "B-PER"], ["B-PER", "O"]] * 50)) < -0.9
 
     def test_one_annotator_agrees_with_nobody(self, coefficient):
         assert math.isnan(coefficient(rating_counts([["O"], ["B-PER"]])))

@@ -133,6 +133,44 @@ def test_known_annotators_are_found_out():
     assert (truth.classes.argmax(axis=1) == true).mean() > (shares == true).mean() + 0.02
 
 
+@given(st.lists(st.integers(0, CLASSES - 1), min_size=1, max_size=8))
+def test_where_all_agree_they_are_believed(said):
+    rows = [(item, who, vote) for item, vote in enumerate(said) for who in range(ANNOTATORS)]
+
+    truth = dawid_skene(votes_of(rows, len(said)), priors_of(0.0, 0.0))
+
+    assert truth.classes.argmax(axis=1).tolist() == said
+    assert truth.classes.max(axis=1) == pytest.approx(1.0)
+
+
+@given(st.lists(st.integers(0, CLASSES - 1), min_size=1, max_size=8))
+def test_one_annotator_is_believed(said):
+    rows = [(item, 0, vote) for item, vote in enumerate(said)]
+
+    truth = dawid_skene(votes_of(rows, len(said), annotators=1), priors_of(0.0, 0.0))
+
+    assert truth.classes.argmax(axis=1).tolist() == said
+
+
+@given(st.integers(1, 5))
+def test_with_one_class_there_is_nothing_to_doubt(items):
+    rows = [(item, who, 0) for item in range(items) for who in range(ANNOTATORS)]
+    votes = votes_of(rows, items, classes=1)
+
+    truth = dawid_skene(votes, Priors(np.ones((1, 1)), np.ones(1)))
+
+    assert truth.classes == pytest.approx(np.ones((items, 1)))
+    assert truth.confusion == pytest.approx(np.ones((ANNOTATORS, 1, 1)))
+
+
+def test_an_item_that_nobody_voted_on_is_what_items_are():
+    rows = [(item, who, 0) for item in range(3) for who in range(ANNOTATORS)]
+
+    truth = dawid_skene(votes_of(rows, 4), priors_of(0.5, 0.5))
+
+    assert truth.classes[3] == pytest.approx(truth.shares, abs=1e-3)
+
+
 def test_no_vote_is_nothing_to_aggregate():
     with pytest.raises(InputError, match="Nobody voted"):
         dawid_skene(votes_of([], 0), priors_of(1.0, 1.0))

@@ -1,11 +1,9 @@
 import math
-import re
-from pathlib import Path
 
-import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import entropy
 from seqeval.metrics import f1_score, precision_score, recall_score
 
 from backend.domain import LabelScheme, Span, Usage
@@ -14,14 +12,16 @@ from backend.evaluation.bills import bill_of, read_prices, usd_per
 from backend.evaluation.cells import Cell, Judged, single
 from backend.evaluation.laboratory import evaluate
 from backend.evaluation.measures import measure, tags_of
-from backend.evaluation.readings import ALIGNED, BY_POSITION, read_aligned, read_by_position
+from backend.evaluation.pages import report_of
+from backend.evaluation.ranges import ranges
+from backend.evaluation.readings import BY_POSITION, read_aligned, read_by_position
 from backend.evaluation.recorded import NO_GOLD, NOT_RECORDED, cells_of, joined_offsets
-from backend.evaluation.referral import refer
-from backend.evaluation.repetitions import majority_spans, repetitions
+from backend.evaluation.referral import refer, tag_entropy
+from backend.evaluation.repetitions import majority_spans, repetitions, settled_answers
 from backend.evaluation.together import together
-from backend.llm.recordings import Record, Recording, read_recordings
-from backend.llm.recovery import scheme_of
+from backend.llm.recordings import Record, Recording
 from backend.quality.span_errors import Finding
+from backend.reports.page import Provenance
 from backend.text.bio import from_bio
 
 SCHEME = LabelScheme(("PER", "LOC"))
@@ -135,6 +135,23 @@ class TestRepetitions:
             assert found.error is None
 
 
+class TestSettledAnswers:
+    @given(st.lists(st.lists(st.none() | TAGS, max_size=5), max_size=3))
+    def test_they_are_what_more_than_half_of_the_answers_give(self, texts):
+        answers = [[None if tags is None else spans_of(tags) for tags in each] for each in texts]
+        for given_, settled in zip(answers, settled_answers(answers), strict=True):
+            if all(answer is None for answer in given_):
+                assert settled is None
+                continue
+            every = {span for answer in given_ for span in answer or ()}
+            votes = {span: sum(span in (answer or ()) for answer in given_) for span in every}
+            assert settled == {span for span in every if votes[span] > len(given_) / 2}
+            assert not any(a != b and a.overlaps(b) for a in settled for b in settled)
+
+    def test_of_one_answer_they_are_that_answer(self):
+        assert settled_answers([(GOLD,), (None,)]) == [GOLD, None]
+
+
 class TestReferral:
     def test_texts_on_which_answers_differ_are_worth_a_look(self):
         texts = [judged(at) for at in range(10)]
@@ -148,6 +165,77 @@ class TestReferral:
         texts = [judged(at) for at in range(10)]
         shown = [frozenset({ADA})] * 10
         assert refer(texts, shown, [(a, a) for a in shown], 1).gain(0.4) == pytest.approx(0)
+
+    def test_entropy_is_nought_where_answers_are_equal_and_most_where_none_came(self):
+        assert tag_entropy(judged(), [GOLD, GOLD]) == 0
+        assert tag_entropy(judged(), [GOLD, None]) == 0
+        assert tag_entropy(judged(), [None, None]) == math.inf
+        # One of four tokens is called two things by as many answers: ln 2.
+        assert tag_entropy(judged(), [GOLD, {LAGOS}]) == pytest.approx(math.log(2))
+
+    @given(st.lists(TAGS, min_size=1, max_size=6))
+    def test_entropy_is_that_of_scipy_token_by_token(self, answers):
+        spans = [spans_of(tags) for tags in answers]
+        said = zip(*(tags_of(judged(), each) for each in spans), strict=True)
+        shares = [[token.count(tag) for tag in set(token)] for token in said]
+        assert tag_entropy(judged(), spans) == pytest.approx(sum(map(entropy, shares)))
+
+
+class TestRanges:
+    def found(self, *cells):
+        return {
+            (it.figure, it.who, it.basis): it
+            for it in ranges(evaluate(list(cells), ["PER", "LOC"], 1))
+        }
+
+    def test_they_go_from_the_worst_language_to_the_best(self):
+        told = self.found(
+            cell([GOLD], [GOLD], language="xx"), cell([GOLD], [set()], language="yy")
+        )["F1", "m", "first answers"]
+        assert told.by_language == {"xx": 1, "yy": pytest.approx(2 / 3)}
+        assert (told.low, told.high) == (pytest.approx(2 / 3), 1)
+        assert told.mean == pytest.approx(5 / 6)
+
+    def test_where_there_is_nothing_to_say_nothing_is_said(self):
+        told = self.found(cell([set()], language="xx"), cell([None], language="yy"))
+        figures = {figure for figure, _, _ in told}
+        assert "gain of the majority" not in figures  # asked once
+        assert "right of what both give" not in figures  # nobody else
+        assert not any(math.isnan(it.mean) for it in told.values())
+
+    def test_two_annotators_are_told_from_each_other_in_either_order(self):
+        told = self.found(
+            cell([GOLD], name="good", language="xx"),
+            cell([{ADA, Span(4, 7, "LOC")}], name="poor", language="xx"),
+            cell([{ADA, Span(4, 7, "LOC")}], name="poor", language="yy"),
+            cell([GOLD], name="good", language="yy"),
+        )
+        alone = "right of what it gives alone"
+        assert told["right of what both give", "good and poor", "first answers"].mean == 1
+        assert told[alone, "good beside poor", "first answers"].by_language == {"xx": 1, "yy": 1}
+        assert told[alone, "poor beside good", "first answers"].by_language == {"xx": 0, "yy": 0}
+        assert not any(basis == "majorities" for _, _, basis in told)  # each was asked once
+
+    def test_majorities_count_where_somebody_was_asked_again(self):
+        told = self.found(
+            cell([{ADA}, GOLD, GOLD], name="again", language="xx"),
+            cell([GOLD], name="once", language="xx"),
+        )
+        alone = ("right of what it gives alone", "once beside again")
+        assert (*alone, "first answers") in told
+        assert (*alone, "majorities") not in told  # there the two agree
+
+    def test_one_language_needs_no_ranges_on_the_page(self):
+        made_by = Provenance("c", "d")
+        pages = [
+            report_of(evaluate(cells, ["PER", "LOC"], 1), made_by)
+            for cells in (
+                [cell([GOLD], language="xx")],
+                [cell([GOLD], language="xx"), cell([GOLD], language="yy")],
+            )
+        ]
+        told = [["worst language" in section.title for section in each.sections] for each in pages]
+        assert [any(titles) for titles in told] == [False, True]
 
 
 class TestTogether:
@@ -272,102 +360,3 @@ class TestBills:
     def test_a_price_that_cannot_be_read_is_said(self, stated):
         with pytest.raises(InputError, match="--price gpt-x"):
             read_prices([stated])
-
-
-# What the paper's recordings are known to say: strict span F1 of first answers, in %.
-
-FAILURES_AS_O = {
-    "gpt-4-turbo": {"bam": 57.5, "bbj": 55.0, "tsn": 62.1, "zul": 72.8},
-    "gpt-4-turbo.batch2": {"zul": 77.2},
-    "claude-3-opus": {"bam": 58.5, "bbj": 48.2, "tsn": 68.1, "zul": 43.6},
-    "claude-3-sonnet": {"bam": 56.0, "bbj": 57.0, "tsn": 58.9, "zul": 64.4, "pcm": 77.8},
-    "starling-lm-7b": {"bam": 18.2, "bbj": 36.3, "tsn": 36.5, "zul": 28.0, "pcm": 43.0},
-    "llama2-70b": {"bam": 9.5, "bbj": 19.8, "tsn": 13.7, "zul": 12.7, "pcm": 32.0},
-}
-ACCEPTED = {
-    "claude-3-opus": {"bam": 68.3, "bbj": 56.7, "tsn": 74.4, "zul": 87.9},
-    "claude-3-sonnet": {"bam": 60.1, "bbj": 58.0, "tsn": 62.0, "zul": 68.1, "pcm": 77.8},
-}
-ALIGNMENT = {
-    "starling-lm-7b": {"bam": 24.7, "bbj": 37.6, "tsn": 42.6, "zul": 28.7, "pcm": 46.8},
-    "llama2-70b": {"bam": 16.3, "bbj": 19.8, "tsn": 27.4, "zul": 22.6, "pcm": 44.9},
-}
-REPAIR = {"claude-3-opus": {"bbj": 57.7}, "claude-3-sonnet": {"zul": 68.5}}
-ROUNDING = 0.06
-
-
-@pytest.fixture(scope="module")
-def found(research_data: Path):
-    recordings = read_recordings(research_data / "llm_responses")
-    scheme = scheme_of(recordings)
-    return evaluate(list(cells_of(recordings, scheme)), scheme.labels, 1)
-
-
-@pytest.fixture(scope="module")
-def by_cell(found):
-    return {(each.name, each.language): each for each in found.measured}
-
-
-def figures(table):
-    return [(name, language, f1) for name, row in table.items() for language, f1 in row.items()]
-
-
-class TestThePapersRecordings:
-    @pytest.mark.parametrize(("model", "language", "f1"), figures(FAILURES_AS_O))
-    def test_failures_as_o(self, by_cell, model, language, f1):
-        result = by_cell[model, language].result.readings[BY_POSITION]
-        assert 100 * result.scores.f1.value == pytest.approx(f1, abs=ROUNDING)
-
-    @pytest.mark.parametrize(("model", "language", "f1"), figures(ACCEPTED))
-    def test_accepted_only(self, by_cell, model, language, f1):
-        result = by_cell[model, language].result.readings[BY_POSITION]
-        assert 100 * result.accepted.f1.value == pytest.approx(f1, abs=ROUNDING)
-
-    @pytest.mark.parametrize(("model", "language", "f1"), figures(ALIGNMENT))
-    def test_aligned(self, by_cell, model, language, f1):
-        result = by_cell[model, language].result.readings[ALIGNED]
-        assert 100 * result.scores.f1.value == pytest.approx(f1, abs=ROUNDING)
-
-    @pytest.mark.parametrize(("model", "language", "f1"), figures(REPAIR))
-    def test_repaired(self, by_cell, model, language, f1):
-        assert 100 * by_cell[model, language].f1 == pytest.approx(f1, abs=ROUNDING)
-
-    def test_token_accuracy_hides_poor_spans(self, by_cell):
-        for model, row in FAILURES_AS_O.items():
-            if model.startswith(("gpt", "claude")):
-                for language in row:
-                    tokens = by_cell[model, language].result.tokens
-                    assert 0.88 <= tokens.accepted <= 0.98
-
-    def test_unanimous_answers_are_62_to_77_per_cent_right(self, by_cell):
-        shares = [by_cell["gpt-4-turbo", each].repeated.unanimous.value for each in LANGUAGES]
-        assert (min(shares), max(shares)) == (
-            pytest.approx(0.62, abs=0.01),
-            pytest.approx(0.77, abs=0.01),
-        )
-
-    def test_votes_are_overconfident_by_about_four_tenths(self, by_cell):
-        errors = [by_cell["gpt-4-turbo", each].repeated.majority_error for each in LANGUAGES]
-        assert np.mean(errors) == pytest.approx(0.4, abs=0.06)
-
-    def test_a_majority_of_ten_adds_little(self, by_cell):
-        gains = [by_cell["gpt-4-turbo", each].repeated.gain.value for each in LANGUAGES]
-        assert -0.015 < min(gains) < 0 < max(gains) < 0.025
-
-    def test_what_gpt_and_claude_both_give_is_right_far_more_often(self, found):
-        for language in LANGUAGES:
-            for pair in found.languages[language].pairs:
-                if re.fullmatch(
-                    "claude-3-(opus|sonnet) gpt-4-turbo", f"{pair.first} {pair.second}"
-                ):
-                    assert 0.63 <= pair.both.value <= 0.91
-                    assert pair.both.value > pair.only_second.value + 0.2
-
-    def test_texts_with_most_disagreement_are_worth_more_than_random_ones(self, by_cell):
-        for language in LANGUAGES:
-            referral = by_cell["gpt-4-turbo", language].repeated.referral
-            assert 0.01 < referral.gain(0.2) < 0.1
-            assert 0.01 < referral.gain(0.4) < 0.1
-
-
-LANGUAGES = ("bam", "bbj", "tsn", "zul")

@@ -18,6 +18,7 @@ from backend.reports.page import (
     Provenance,
     Report,
     Section,
+    Spread,
     Table,
     Text,
     bounds,
@@ -183,6 +184,12 @@ class TestCells:
         assert bounds(Interval(0.5, math.nan, math.nan), PERCENT) == ""
         assert bounds(Interval(math.nan, 0, 1), PERCENT) == ""
         assert bounds(0.5, PERCENT) == ""
+
+    def test_a_spread_is_shown_with_its_ends_and_is_no_interval(self):
+        spread = Spread(0.5, 0.25, 0.75)
+        assert (shown(spread, PERCENT), bounds(spread, PERCENT)) == ("50.0", "25.0–75.0")
+        data = json.loads(to_json(report_of(Table("T", [PERCENT], [(spread,)]))))
+        assert data["tables"][0]["rows"] == [{"F1": {"value": 0.5, "low": 0.25, "high": 0.75}}]
 
     def test_bounds_below_nought_are_told_from_dashes(self):
         assert bounds(Interval(0, -0.1, 0.1), PERCENT) == "−10.0 to 10.0"

@@ -1,9 +1,11 @@
+from collections import Counter
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from backend.domain import Span
-from backend.quality.span_errors import Finding, span_findings
+from backend.quality.span_errors import Finding, label_findings, span_findings
 from backend.quality.span_f1 import span_scores
 
 SPANS = st.sets(
@@ -54,3 +56,14 @@ def test_the_closest_of_several_is_the_one_that_was_meant():
 def test_a_right_span_explains_no_other():
     found = span_findings([NAME], [NAME, Span(2, 4, "PER")])
     assert found == {Finding.RIGHT: 1, Finding.SPURIOUS: 1}
+
+
+@given(SPANS, SPANS)
+def test_findings_of_all_labels_are_the_findings(gold, given_):
+    by_label = label_findings(gold, given_)
+    assert sum(by_label.values(), start=Counter()) == span_findings(gold, given_)
+
+
+def test_a_finding_is_about_the_entity_and_a_spurious_span_about_itself():
+    found = label_findings([NAME], [Span(0, 10, "LOC"), Span(20, 22, "ORG")])
+    assert found == {"PER": {Finding.TYPE: 1}, "ORG": {Finding.SPURIOUS: 1}}

@@ -41,6 +41,27 @@ def test_nothing_to_find_and_nothing_found_scores_zero_counts():
     assert span_scores([([], [])]) == SpanScores(0, 0, 0)
 
 
+@given(st.lists(st.lists(st.sampled_from(["O", "B-LOC", "I-LOC"]), max_size=8), max_size=5))
+def test_what_equals_the_gold_is_right_and_nothing_else_is(sequences):
+    texts = [from_bio([(at, at + 1) for at in range(len(tags))], tags) for tags in sequences]
+    marked = sum(map(len, texts))
+
+    scores = span_scores((spans, spans) for spans in texts)
+
+    assert scores == SpanScores(marked, 0, 0)
+    assert scores.f1 == (1 if marked else 0)
+
+
+@given(st.lists(st.integers(0, 3), max_size=5))
+def test_where_nothing_is_marked_all_is_missed(counts):
+    texts = [[Span(2 * at, 2 * at + 1, "LOC") for at in range(count)] for count in counts]
+
+    scores = span_scores((gold, []) for gold in texts)
+
+    assert scores == SpanScores(0, 0, sum(counts))
+    assert scores.f1 == 0
+
+
 def legal(tags):
     """Tags with each inside tag that follows something else made a beginning."""
     return [

@@ -12,7 +12,7 @@ from backend.reports.page import Column, Section, Text
 
 MEANING = (
     "A person corrects a share of the texts without error: those on which answers differ in most "
-    "spans, or as many at random."
+    "spans (or: those with the highest entropy of tags), or as many at random."
 )
 
 
@@ -36,7 +36,9 @@ def referral_section(found: Evaluation) -> Section:
 def _rows(found: Evaluation) -> Iterator[_Row]:
     for each in found.measured:
         if each.repeated:
-            yield _Row(each.name, each.language, "its own repetitions", each.repeated.referral)
+            own, by_entropy = each.repeated.referral, each.repeated.referral_by_entropy
+            yield _Row(each.name, each.language, "its own repetitions, by spans", own)
+            yield _Row(each.name, each.language, "its own repetitions, by entropy", by_entropy)
     for result in found.languages.values():
         if result:
             (best, _), (second, _), *_ = result.ranking.order

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from dataclasses import dataclass
+
 from backend.evaluation.laboratory import Evaluation, Measured
 from backend.evaluation.measures import LONGEST, length_name
 from backend.evaluation.sections.columns import WHO, Filled, table_of
 from backend.quality.span_errors import Finding
 from backend.reports.figures import stacked_bars
-from backend.reports.page import Column, Figure, Section, Text
+from backend.reports.page import Column, Figure, Section, Table, Text
 
 TOKENS = (
     "Most tokens are outside of every entity, so token accuracy is high for whoever marks little. "
@@ -67,8 +70,45 @@ def errors_section(found: Evaluation) -> Section:
                 "A wrong span is paired with at most one entity that nobody found; what has no "
                 "partner is missed or spurious.",
             ),
+            _label_errors_table(found),
         ],
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _LabelErrors:
+    name: str
+    label: str
+    findings: Counter[Finding]
+
+
+def _label_errors_table(found: Evaluation) -> Table:
+    """Which label each annotator errs on, over all its languages."""
+
+    def count_of(kind: Finding) -> Filled[_LabelErrors]:
+        return Column(kind.value, 0), lambda row: row.findings[kind]
+
+    rows = [
+        _LabelErrors(name, label, _pooled(found, name, label))
+        for name in found.annotators
+        for label in found.labels
+    ]
+    columns: list[Filled[_LabelErrors]] = [
+        (Column("annotator"), lambda row: row.name),
+        (Column("label", words=True), lambda row: row.label),
+        *map(count_of, Finding),
+    ]
+    return table_of(
+        "Spans by label, all languages together",
+        rows,
+        columns,
+        "By the label of the entity that was to be found; a spurious span by its own.",
+    )
+
+
+def _pooled(found: Evaluation, name: str, label: str) -> Counter[Finding]:
+    cells = (each.result for each in found.measured if each.name == name)
+    return sum((cell.label_findings[label] for cell in cells), start=Counter())
 
 
 def _errors_figure(found: Evaluation) -> Figure:

@@ -1,0 +1,98 @@
+"""What holds in every language: each figure's mean with the lowest and the highest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import combinations
+
+from backend.evaluation.laboratory import Evaluation
+from backend.evaluation.ranges import (
+    ALONE,
+    BOTH,
+    FIRSTS,
+    SETTLED,
+    STABILITY,
+    Range,
+    quality,
+    ranges,
+)
+from backend.evaluation.sections.columns import Filled, table_of
+from backend.reports.page import Block, Cell, Column, Section, Table, Text
+
+MEANING = (
+    "A figure's mean over the languages, with its lowest and its highest: a claim about an "
+    "annotator should hold at both ends. These are no intervals of confidence; those stand with "
+    "each language below."
+)
+MAJORITIES = (
+    "Majorities: the spans that more than half of an annotator's answers give, where it was asked "
+    "again. On the texts that both answered."
+)
+Pair = tuple[str, str]
+
+
+def over_languages_section(found: Evaluation) -> Section:
+    """Figures of annotators and of every two over all languages; empty for a single language."""
+    title = "From the worst language to the best"
+    if len(found.languages) < 2:
+        return Section(title, ())
+    told = ranges(found)
+    blocks: list[Block] = [
+        Text(MEANING),
+        *_annotators_table("Quality", found, told, list(quality(found.labels))),
+        *_annotators_table("Asked again", found, told, list(STABILITY)),
+        *_pairs_tables(found, told),
+    ]
+    return Section(title, blocks)
+
+
+def _annotators_table(
+    caption: str, found: Evaluation, told: Sequence[Range], figures: Sequence[str]
+) -> list[Table]:
+    """A row for each annotator of which any of the figures is known."""
+    known = {(each.figure, each.who): each for each in told if each.figure in figures}
+    names = [name for name in found.annotators if any(who == name for _, who in known)]
+
+    def of_figure(figure: str) -> Filled[str]:
+        return Column(figure, percent=True), _spread(known, figure)
+
+    columns: list[Filled[str]] = [
+        (Column("annotator"), lambda name: name),
+        (Column("languages"), lambda name: sum(each.name == name for each in found.measured)),
+        *(of_figure(figure) for figure in figures if any(name == figure for name, _ in known)),
+    ]
+    return [table_of(f"{caption}: over all languages", names, columns)] if names else []
+
+
+def _spread(known: dict[tuple[str, str], Range], figure: str) -> Callable[[str], Cell]:
+    def cell_of(who: str) -> Cell:
+        found = known.get((figure, who))
+        return found.spread if found else None
+
+    return cell_of
+
+
+def _pairs_tables(found: Evaluation, told: Sequence[Range]) -> list[Table]:
+    tables = []
+    for basis in (FIRSTS, SETTLED):
+        known = {(each.figure, each.who): each for each in told if each.basis == basis}
+        every_two = combinations(found.annotators, 2)
+        pairs = [pair for pair in every_two if (BOTH, " and ".join(pair)) in known]
+        if pairs:
+            caption = f"Share of spans that is right, of every two annotators: {basis}"
+            note = MAJORITIES if basis == SETTLED else ""
+            tables.append(table_of(caption, pairs, _pair_columns(known), note))
+    return tables
+
+
+def _pair_columns(known: dict[tuple[str, str], Range]) -> list[Filled[Pair]]:
+    both, alone = _spread(known, BOTH), _spread(known, ALONE)
+    return [
+        (Column("annotators"), ", ".join),
+        (Column("both give", percent=True), lambda pair: both(" and ".join(pair))),
+        (Column("only the first", percent=True), lambda pair: alone(" beside ".join(pair))),
+        (
+            Column("only the second", percent=True),
+            lambda pair: alone(" beside ".join(reversed(pair))),
+        ),
+    ]
