@@ -13,11 +13,10 @@ import httpx2
 from backend.llm.chat import ChatRequest, Completion, Failure
 from backend.llm.clients.connection import (
     EXPIRED,
-    NO_KEY,
     RETRIES_OF_QUESTIONS,
     TRANSFER_SECONDS,
+    client_options,
     failure,
-    http_options,
     keep_texts_out_of_logs,
     refused,
     usable,
@@ -31,11 +30,8 @@ BATCHES = "/v1/messages/batches"
 SECONDS_BETWEEN_LOOKS = 30.0
 
 
-class AnthropicClient:
-    """See :class:`backend.llm.chat.ChatClient`.
-
-    No temperature is sent: the current version of the protocol refuses it.
-    """
+class _Anthropic:
+    """A model and a connection to it, however it is asked."""
 
     provider = "anthropic"
 
@@ -43,8 +39,9 @@ class AnthropicClient:
         self,
         model: str,
         api_key: str | None,
-        base_url: str | None = None,
-        timeout_seconds: float = 60.0,
+        base_url: str | None,
+        timeout_seconds: float,
+        retries: int,
     ) -> None:
         import anthropic  # noqa: PLC0415 - see the package's docstring
 
@@ -53,11 +50,24 @@ class AnthropicClient:
         self._endpoint = Endpoint(self.provider, model, base_url or ADDRESS)
         self._sdk = anthropic
         self._client = anthropic.Anthropic(
-            api_key=api_key or NO_KEY,
-            base_url=self._endpoint.address,
-            max_retries=0,
-            http_client=anthropic.DefaultHttpxClient(**http_options(timeout_seconds)),
+            **client_options(anthropic, api_key, self._endpoint, timeout_seconds, retries)
         )
+
+
+class AnthropicClient(_Anthropic):
+    """See :class:`backend.llm.chat.ChatClient`.
+
+    No temperature is sent: the current version of the protocol refuses it.
+    """
+
+    def __init__(
+        self,
+        model: str,
+        api_key: str | None,
+        base_url: str | None = None,
+        timeout_seconds: float = 60.0,
+    ) -> None:
+        super().__init__(model, api_key, base_url, timeout_seconds, retries=0)
 
     def ask(self, request: ChatRequest) -> Completion | Failure:
         """See :meth:`backend.llm.chat.ChatClient.ask`."""
@@ -70,7 +80,7 @@ class AnthropicClient:
             return failure(self._sdk, error, self._endpoint)
 
 
-class AnthropicBatches:
+class AnthropicBatches(_Anthropic):
     """:class:`backend.llm.batches.BatchClient` of Anthropic.
 
     Its batches carry no metadata: one is known by the ids of the requests in it, which are only
@@ -78,18 +88,7 @@ class AnthropicBatches:
     """
 
     def __init__(self, model: str, api_key: str | None, base_url: str | None = None) -> None:
-        import anthropic  # noqa: PLC0415 - see the package's docstring
-
-        keep_texts_out_of_logs()
-        self.model = model
-        self._endpoint = Endpoint(AnthropicClient.provider, model, base_url or ADDRESS)
-        self._sdk = anthropic
-        self._client = anthropic.Anthropic(
-            api_key=api_key or NO_KEY,
-            base_url=self._endpoint.address,
-            max_retries=RETRIES_OF_QUESTIONS,
-            http_client=anthropic.DefaultHttpxClient(**http_options(TRANSFER_SECONDS)),
-        )
+        super().__init__(model, api_key, base_url, TRANSFER_SECONDS, RETRIES_OF_QUESTIONS)
 
     def submit(self, own_id: str, requests: Mapping[str, ChatRequest]) -> str:
         """See :meth:`backend.llm.batches.BatchClient.submit`."""

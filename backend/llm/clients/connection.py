@@ -35,11 +35,20 @@ EXPIRED = Failure(
 STARTED_AT = "harambee_started_at"
 
 
-def http_options(timeout_seconds: float) -> dict[str, Any]:
-    """Arguments for an SDK's HTTP client: no redirects, and an end to every answer."""
-    timeout = httpx2.Timeout(timeout_seconds, connect=CONNECT_SECONDS)
-    hooks = {"request": [_note_start], "response": [_bounded(timeout_seconds)]}
-    return {"follow_redirects": False, "timeout": timeout, "event_hooks": hooks}
+def client_options(
+    sdk: ModuleType, api_key: str | None, endpoint: Endpoint, timeout_seconds: float, retries: int
+) -> dict[str, Any]:
+    """Arguments for an SDK's client: no redirects, and an end to every answer."""
+    return {
+        "api_key": api_key or NO_KEY,
+        "base_url": endpoint.address,
+        "max_retries": retries,
+        "http_client": sdk.DefaultHttpxClient(
+            follow_redirects=False,
+            timeout=httpx2.Timeout(timeout_seconds, connect=CONNECT_SECONDS),
+            event_hooks={"request": [_note_start], "response": [_bounded(timeout_seconds)]},
+        ),
+    }
 
 
 def failure(sdk: ModuleType, error: Exception, endpoint: Endpoint) -> Failure:

@@ -12,11 +12,10 @@ import httpx2
 from backend.llm.chat import ChatRequest, Completion, Failure
 from backend.llm.clients.connection import (
     EXPIRED,
-    NO_KEY,
     RETRIES_OF_QUESTIONS,
     TRANSFER_SECONDS,
+    client_options,
     failure,
-    http_options,
     keep_texts_out_of_logs,
     refused,
     usable,
@@ -30,8 +29,8 @@ OWN_ID = "harambee_batch"
 DONE = frozenset({"completed", "failed", "expired", "cancelled"})
 
 
-class OpenAIClient:
-    """See :class:`backend.llm.chat.ChatClient`."""
+class _OpenAI:
+    """A model and a connection to it, however it is asked."""
 
     provider = "openai"
 
@@ -39,8 +38,9 @@ class OpenAIClient:
         self,
         model: str,
         api_key: str | None,
-        base_url: str | None = None,
-        timeout_seconds: float = 60.0,
+        base_url: str | None,
+        timeout_seconds: float,
+        retries: int,
     ) -> None:
         import openai  # noqa: PLC0415 - see the package's docstring
 
@@ -49,11 +49,21 @@ class OpenAIClient:
         self._endpoint = Endpoint(self.provider, model, base_url or ADDRESS)
         self._sdk = openai
         self._client = openai.OpenAI(
-            api_key=api_key or NO_KEY,
-            base_url=self._endpoint.address,
-            max_retries=0,
-            http_client=openai.DefaultHttpxClient(**http_options(timeout_seconds)),
+            **client_options(openai, api_key, self._endpoint, timeout_seconds, retries)
         )
+
+
+class OpenAIClient(_OpenAI):
+    """See :class:`backend.llm.chat.ChatClient`."""
+
+    def __init__(
+        self,
+        model: str,
+        api_key: str | None,
+        base_url: str | None = None,
+        timeout_seconds: float = 60.0,
+    ) -> None:
+        super().__init__(model, api_key, base_url, timeout_seconds, retries=0)
         # Whole, because the SDK would put it together anew for every call.
         self._completions = f"{self._endpoint.address.rstrip('/')}/chat/completions"
 
@@ -68,25 +78,14 @@ class OpenAIClient:
             return failure(self._sdk, error, self._endpoint)
 
 
-class OpenAIBatches:
+class OpenAIBatches(_OpenAI):
     """:class:`backend.llm.batches.BatchClient` of OpenAI: a file in, a file out.
 
     Our own id travels in the batch's metadata.
     """
 
     def __init__(self, model: str, api_key: str | None, base_url: str | None = None) -> None:
-        import openai  # noqa: PLC0415 - see the package's docstring
-
-        keep_texts_out_of_logs()
-        self.model = model
-        self._endpoint = Endpoint(OpenAIClient.provider, model, base_url or ADDRESS)
-        self._sdk = openai
-        self._client = openai.OpenAI(
-            api_key=api_key or NO_KEY,
-            base_url=self._endpoint.address,
-            max_retries=RETRIES_OF_QUESTIONS,
-            http_client=openai.DefaultHttpxClient(**http_options(TRANSFER_SECONDS)),
-        )
+        super().__init__(model, api_key, base_url, TRANSFER_SECONDS, RETRIES_OF_QUESTIONS)
 
     def submit(self, own_id: str, requests: Mapping[str, ChatRequest]) -> str:
         """See :meth:`backend.llm.batches.BatchClient.submit`."""
