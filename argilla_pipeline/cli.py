@@ -18,14 +18,19 @@ from argilla_pipeline import transfer
 from argilla_pipeline.convert import DISCARDED, DRAFT, SUBMITTED
 from argilla_pipeline.kind import ARGILLA
 from argilla_pipeline.operations import ArgillaOperations, Pulled
-from backend import __version__, loop
-from backend.commands.terminal import console, progress_bar, teaching
+from backend import loop
+from backend.commands.terminal import (
+    ConfigOption,
+    VersionOption,
+    begin,
+    console,
+    progress_bar,
+    teaching,
+)
 from backend.domain import RoundReport
-from backend.logs import configure_logging
 from backend.operations import Operations, audit_and_keep
 from backend.report import rounds_table, status_view
 from backend.services import Services
-from backend.settings import load_settings
 from backend.status import project_status
 
 app = typer.Typer(
@@ -39,20 +44,10 @@ app.add_typer(transfer.app)
 
 @app.callback(invoke_without_command=True)
 def main(
-    context: typer.Context,
-    config: Annotated[
-        Path | None, typer.Option(help="Settings file (YAML); default: HARAMBEE_CONFIG.")
-    ] = None,
-    version: Annotated[bool, typer.Option("--version", help="Say the version.")] = False,
+    context: typer.Context, config: ConfigOption = None, version: VersionOption = False
 ) -> None:
     """Read the settings, once, for every command."""
-    if version:
-        console.print(f"harambee {__version__}")
-        raise typer.Exit
-    with teaching():
-        settings = load_settings(config)
-    configure_logging(settings.server.log_level)
-    context.obj = settings
+    begin(context, config, version=version)
     context.meta["config"] = config
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.text import Text
 
-from backend import __version__, loop
+from backend import loop
 from backend.commands import (
     annotate,
     audit,
@@ -27,15 +26,21 @@ from backend.commands import (
     simulate,
 )
 from backend.commands.projects import ProjectOption, known_project
-from backend.commands.terminal import console, progress_bar, teaching
+from backend.commands.terminal import (
+    ConfigOption,
+    VersionOption,
+    begin,
+    console,
+    progress_bar,
+    teaching,
+)
 from backend.domain import JobKind, SourceKind
 from backend.errors import InputError
 from backend.label_studio.connection import disconnect as disconnect_backend
-from backend.logs import configure_logging
 from backend.operations import Operations, audit_and_keep
 from backend.report import rounds_table, status_view, suggestions_table
 from backend.services import Services
-from backend.settings import Settings, load_settings
+from backend.settings import Settings
 from backend.status import project_status
 from backend.store.suggestions import SqlSuggestionRecords
 
@@ -66,20 +71,10 @@ app.add_typer(simulate.app)
 
 @app.callback(invoke_without_command=True)
 def main(
-    context: typer.Context,
-    config: Annotated[
-        Path | None, typer.Option(help="Settings file (YAML); default: HARAMBEE_CONFIG.")
-    ] = None,
-    version: Annotated[bool, typer.Option("--version", help="Say the version.")] = False,
+    context: typer.Context, config: ConfigOption = None, version: VersionOption = False
 ) -> None:
     """Read the settings, once, for every command."""
-    if version:
-        console.print(f"harambee {__version__}")
-        raise typer.Exit
-    with teaching():
-        settings = load_settings(config)
-    configure_logging(settings.server.log_level)
-    context.obj = settings
+    begin(context, config, version=version)
 
 
 @app.command()

@@ -5,16 +5,36 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
+from backend import __version__
 from backend.errors import HarambeeError
+from backend.logs import configure_logging
 from backend.protocols import Progress as ProgressCallback
+from backend.settings import load_settings
 
 console = Console()
+ConfigOption = Annotated[
+    Path | None, typer.Option(help="Settings file (YAML); default: HARAMBEE_CONFIG.")
+]
+VersionOption = Annotated[bool, typer.Option("--version", help="Say the version.")]
+
+
+def begin(context: typer.Context, config: Path | None, *, version: bool) -> None:
+    """Say the version and end, or read the settings, once, for every command of a program."""
+    if version:
+        console.print(f"harambee {__version__}")
+        raise typer.Exit
+    with teaching():
+        settings = load_settings(config)
+    configure_logging(settings.server.log_level)
+    context.obj = settings
 
 
 @contextmanager
