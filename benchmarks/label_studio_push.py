@@ -26,7 +26,8 @@ from backend.operations import Operations
 from backend.samples import LABELS, sample_texts
 from backend.services import Services
 from backend.settings import load_settings
-from backend.testing.label_studio_server import LabelStudioServer, free_port, initialised_folder
+from backend.testing.label_studio_server import LabelStudioServer, initialised_folder
+from backend.testing.server_process import free_port
 from backend.text.conll import read_conll, to_text
 
 VENVS = Path(".venvs")

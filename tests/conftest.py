@@ -5,6 +5,7 @@ The settings of whoever runs the tests must neither change a result nor be spent
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -42,7 +43,10 @@ def research_data() -> Path:
 
 
 @pytest.fixture(autouse=True)
-def _logs_go_where_they_went_before() -> Iterator[None]:
+def _logs_go_where_they_went_before(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A command that a test runs sets logging up for its own output, which is closed afterwards."""
+    root = logging.getLogger()
+    monkeypatch.setattr(root, "handlers", root.handlers[:])
+    monkeypatch.setattr(root, "level", root.level)
     yield
     structlog.reset_defaults()

@@ -22,16 +22,11 @@ from sqlalchemy import create_engine, text
 
 from backend.store.database import Database
 from backend.store.projects import Project, Projects
+from backend.testing.server_process import free_port
 
 SERVER_USER = "postgres"
 LABEL_CONFIG = '<View><Labels name="l" toName="t"><Label value="PER"/></Labels></View>'
 _numbers = itertools.count(1)
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
 
 
 def program(name: str, package: str, *folders: Path) -> str:

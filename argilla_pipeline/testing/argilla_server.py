@@ -17,17 +17,14 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 
 import requests
 
 from backend.errors import ConfigurationError, ToolUnreachableError
-from backend.testing.label_studio_server import free_port, is_free, signal_group
+from backend.testing.server_process import Startable, end_group, free_port, is_free, log_end
 
 LONGEST_START_SECONDS = 120.0
-LONGEST_STOP_SECONDS = 10.0
 POLL_SECONDS = 0.1
-SHOWN_LOG_LINES = 15
 SERVER, WORKER, REDIS, SEARCH = "server", "worker", "redis", "search"
 SOURCES = Path(__file__).parents[2]
 
@@ -41,7 +38,7 @@ class Owner:
     api_key: str = "owner.harambee.apikey"
 
 
-class ArgillaServer:
+class ArgillaServer(Startable):
     """Argilla as a context manager: ready to use inside, gone with its children after.
 
     ``environment`` is the virtual environment that holds it, ``folder`` its data (reused if it is
@@ -121,13 +118,7 @@ class ArgillaServer:
 
     def stop_one(self, name: str, number: signal.Signals = signal.SIGTERM) -> None:
         """Stop one of the processes with its children."""
-        process = self.processes.pop(name)
-        signal_group(process, number)
-        try:
-            process.wait(LONGEST_STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            signal_group(process, signal.SIGKILL)
-            process.wait()
+        end_group(self.processes.pop(name), number)
 
     def stop(self) -> None:
         """Stop everything, what depends on others first."""
@@ -135,18 +126,6 @@ class ArgillaServer:
             if name in self.processes:
                 # The worker's own shutdown waits for jobs; nothing here is worth waiting for.
                 self.stop_one(name, signal.SIGKILL if name == WORKER else signal.SIGTERM)
-
-    def __enter__(self) -> ArgillaServer:
-        self.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.stop()
 
     def log_file(self, name: str) -> Path:
         """Where a process writes."""
@@ -218,8 +197,7 @@ class ArgillaServer:
         deadline = time.monotonic() + LONGEST_START_SECONDS
         while not is_up():
             if process.poll() is not None or time.monotonic() > deadline:
-                lines = self.log_file(name).read_text("utf-8", "replace").splitlines()
-                end = "\n".join(lines[-SHOWN_LOG_LINES:])
+                end = log_end(self.log_file(name))
                 raise ToolUnreachableError(f"Argilla's {name} did not start:\n{end}")
             time.sleep(POLL_SECONDS)
 

@@ -24,8 +24,9 @@ from backend.services import Services
 from backend.settings import Settings, load_settings
 from backend.store.projects import Project
 from backend.testing.imperfect import gold_with_errors
-from backend.testing.label_studio_server import LabelStudioServer, free_port
+from backend.testing.label_studio_server import LabelStudioServer
 from backend.testing.scripted_llm import ScriptedLlm
+from backend.testing.server_process import free_port
 
 FOLDER = Path(".demo")
 LABEL_STUDIO_ENVIRONMENT = Path(".venvs/label-studio")

@@ -9,24 +9,20 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
-import socket
 import subprocess
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import IO
 
 import requests
 
 from backend.errors import ConfigurationError, ToolUnreachableError
+from backend.testing.server_process import Startable, end_group, free_port, is_free, log_end
 
 LONGEST_START_SECONDS = 240.0
-LONGEST_STOP_SECONDS = 10.0
 POLL_SECONDS = 0.25
-SHOWN_LOG_LINES = 15
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +34,7 @@ class Login:
     token: str = "6861726d6261656568617261646d626565686172"  # noqa: S105 - as above
 
 
-class LabelStudioServer:
+class LabelStudioServer(Startable):
     """Label Studio as a context manager: ready to use inside, gone with its children after.
 
     ``environment`` is the virtual environment that holds it, ``folder`` its data (reused if it is
@@ -106,28 +102,11 @@ class LabelStudioServer:
     def stop(self) -> None:
         """Stop it and everything it started."""
         if self._process is not None:
-            signal_group(self._process, signal.SIGTERM)
-            try:
-                self._process.wait(LONGEST_STOP_SECONDS)
-            except subprocess.TimeoutExpired:
-                signal_group(self._process, signal.SIGKILL)
-                self._process.wait()
+            end_group(self._process)
             self._process = None
         if self._log is not None:
             self._log.close()
             self._log = None
-
-    def __enter__(self) -> LabelStudioServer:
-        self.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.stop()
 
     def _environment(self) -> dict[str, str]:
         """All it is told: nothing of this process's own environment changes what it does."""
@@ -155,13 +134,14 @@ class LabelStudioServer:
             if process.poll() is not None:
                 raise ToolUnreachableError(
                     f"Label Studio ended with code {process.returncode} while starting:\n"
-                    f"{self._log_end()}"
+                    f"{log_end(self.log_file)}"
                 )
             if self._answers():
                 return
             time.sleep(POLL_SECONDS)
         raise ToolUnreachableError(
-            f"Label Studio did not answer within {LONGEST_START_SECONDS:.0f} s:\n{self._log_end()}"
+            f"Label Studio did not answer within {LONGEST_START_SECONDS:.0f} s:\n"
+            f"{log_end(self.log_file)}"
         )
 
     def _answers(self) -> bool:
@@ -175,36 +155,6 @@ class LabelStudioServer:
         except requests.RequestException:
             return False
         return response.ok
-
-    def _log_end(self) -> str:
-        lines = self.log_file.read_text(encoding="utf-8", errors="replace").splitlines()
-        return "\n".join(lines[-SHOWN_LOG_LINES:])
-
-
-def free_port() -> int:
-    """A port that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def is_free(port: int) -> bool:
-    """Whether a server could listen on a port now."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True
-
-
-def signal_group(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
-    """Signal a process and its children; it leads a group of its own."""
-    try:
-        os.killpg(process.pid, number)
-    except ProcessLookupError:
-        return
 
 
 def initialised_folder(environment: Path, template: Path, folder: Path) -> Path:

@@ -19,7 +19,7 @@ from backend.samples import sample_texts
 from backend.services import Services
 from backend.settings import load_settings
 from backend.status import project_status
-from backend.testing.label_studio_server import free_port
+from backend.testing.server_process import free_port
 
 LABEL_CONFIG = Path("config/label_schemes/ner.xml").read_text(encoding="utf-8")
 LONGEST_WAIT_SECONDS = 90

@@ -18,8 +18,8 @@ from harambee_processes import (
 from backend.domain import Example
 from backend.samples import LABELS
 from backend.testing.imperfect import gold_with_errors
-from backend.testing.label_studio_server import free_port
 from backend.testing.scripted_llm import ScriptedLlm
+from backend.testing.server_process import free_port
 from backend.text.conll import read_conll, to_text
 
 pytestmark = pytest.mark.e2e

@@ -8,7 +8,6 @@ do, and what it answers is noise: every answer has to be found out as one that i
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -23,6 +22,7 @@ from backend.domain import LabelScheme, Outcome, Task
 from backend.llm.factory import build_annotator
 from backend.settings import LlmSettings
 from backend.testing.annotators import MemoryAnswerCache, MemoryLedger
+from backend.testing.server_process import free_port
 
 STARTS_WITHIN_SECONDS = 180
 CHAT_TEMPLATE = "{% for message in messages %}{{ message['content'] }}\n{% endfor %}"
@@ -63,12 +63,6 @@ def write_tiny_chat_model(folder: Path) -> Path:
     model.generation_config = GenerationConfig(do_sample=True, eos_token_id=ends, pad_token_id=256)
     model.save_pretrained(folder)
     return folder
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        port: int = listening.getsockname()[1]
-        return port
 
 
 def wait_for(address: str, server: subprocess.Popen[bytes], log: Path) -> None:

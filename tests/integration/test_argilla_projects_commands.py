@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import logging
 from datetime import UTC, datetime, timedelta
 
 import pytest
-import structlog
 from typer.testing import CliRunner
 from web_backend import NOWHERE, WebBackend
 
@@ -32,15 +30,6 @@ def gold_of(number):
     name = NAMES[number % 6]
     at = len(name) + len(" visited ")
     return Span(0, len(name), "PER"), Span(at, at + 5, "LOC")
-
-
-@pytest.fixture(autouse=True)
-def _logging_as_it_was(monkeypatch):
-    root = logging.getLogger()
-    monkeypatch.setattr(root, "handlers", root.handlers[:])
-    monkeypatch.setattr(root, "level", root.level)
-    yield
-    structlog.reset_defaults()
 
 
 @pytest.fixture

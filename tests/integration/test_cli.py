@@ -1,13 +1,11 @@
 """The ``harambee`` command: what it says, and that every failure is one sentence."""
 
-import logging
 import sys
 import threading
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-import structlog
 from typer.testing import CliRunner
 from web_backend import LABELS, NOWHERE, WebBackend
 
@@ -20,16 +18,6 @@ from backend.testing.taggers import FakeTagger
 TOKEN = "c0ffee" * 6 + "cafe"
 DOWN = {"LABEL_STUDIO_URL": NOWHERE, "LABEL_STUDIO_API_KEY": TOKEN}
 COMMANDS = ["serve", "worker", "status", "learn", "suggestions", "rollback", "label-studio", "demo"]
-
-
-@pytest.fixture(autouse=True)
-def _logging_as_it_was(monkeypatch):
-    """A command configures the logs of its process, which is the process of all tests here."""
-    root = logging.getLogger()
-    monkeypatch.setattr(root, "handlers", root.handlers[:])
-    monkeypatch.setattr(root, "level", root.level)
-    yield
-    structlog.reset_defaults()
 
 
 @pytest.fixture

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import logging
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
-import structlog
 from typer.testing import CliRunner
 from web_backend import WebBackend, raw_task
 
@@ -19,15 +17,6 @@ from backend.evaluation.label_events import events_of_project
 
 START = datetime(2026, 1, 5, tzinfo=UTC)
 GOLD = ((0, 5, "PER"), (14, 18, "LOC"))
-
-
-@pytest.fixture(autouse=True)
-def _logging_as_it_was(monkeypatch):
-    root = logging.getLogger()
-    monkeypatch.setattr(root, "handlers", root.handlers[:])
-    monkeypatch.setattr(root, "level", root.level)
-    yield
-    structlog.reset_defaults()
 
 
 @pytest.fixture

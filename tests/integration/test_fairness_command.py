@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-import logging
 from datetime import UTC, datetime
 
 import numpy as np
 import pytest
-import structlog
 from typer.testing import CliRunner
 from web_backend import WebBackend, raw_task
 
@@ -18,15 +16,6 @@ from backend.quality.holdout import is_held_out
 
 START = datetime(2026, 1, 5, tzinfo=UTC)
 NAMES = {"PER": {"known": ["Amina", "Juma"], "new": ["Chukwuemeka", "Oluwaseun"]}}
-
-
-@pytest.fixture(autouse=True)
-def _logging_as_it_was(monkeypatch):
-    root = logging.getLogger()
-    monkeypatch.setattr(root, "handlers", root.handlers[:])
-    monkeypatch.setattr(root, "level", root.level)
-    yield
-    structlog.reset_defaults()
 
 
 @pytest.fixture

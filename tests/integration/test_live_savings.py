@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import logging
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
-import structlog
 from audited_page import AuditedPage, gold_of
 from audited_workspace import GOLD, open_audited_workspace, text_of
 from typer.testing import CliRunner
@@ -27,15 +25,6 @@ from backend.workspace import trusted_examples
 
 LLM_USD = 0.01
 START = datetime(2026, 1, 1, tzinfo=UTC)
-
-
-@pytest.fixture(autouse=True)
-def _logging_as_it_was(monkeypatch):
-    root = logging.getLogger()
-    monkeypatch.setattr(root, "handlers", root.handlers[:])
-    monkeypatch.setattr(root, "level", root.level)
-    yield
-    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="module")

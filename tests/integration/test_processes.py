@@ -3,7 +3,6 @@
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -15,6 +14,7 @@ from web_backend import CONFIG, NOWHERE, WebBackend, raw_task
 
 from backend import __version__
 from backend.domain import JobKind, JobState
+from backend.testing.server_process import free_port
 
 CANARY = "canary-5be1d90c44"
 PATIENCE_SECONDS = 60
@@ -64,11 +64,6 @@ def answers(url, **options):
             return None
 
     return when(ask)
-
-
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return listener.getsockname()[1]
 
 
 def test_python_m_backend_says_the_version():

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import logging
 from datetime import UTC, datetime
 
 import pytest
-import structlog
 from typer.testing import CliRunner
 from web_backend import WebBackend, raw_task
 
@@ -17,15 +15,6 @@ from backend.domain import Annotation
 START = datetime(2026, 1, 5, tzinfo=UTC)
 ROUTES = {"all-human": 1.0, "llm-only": 0.0, "default": 0.2}
 BEST = {"all-human": 0.8, "llm-only": 0.55, "default": 0.75}
-
-
-@pytest.fixture(autouse=True)
-def _logging_as_it_was(monkeypatch):
-    root = logging.getLogger()
-    monkeypatch.setattr(root, "handlers", root.handlers[:])
-    monkeypatch.setattr(root, "level", root.level)
-    yield
-    structlog.reset_defaults()
 
 
 @pytest.fixture
