@@ -1,10 +1,10 @@
 """What an LLM's labels are worth beside few human ones: is the default route ever the wrong one?
 
 Of each language's training sentences 5% are labelled by people, and 30% are queried: an LLM labels
-them (an error model fitted to recorded answers), and people label again the tenth of them whose
-labels a cross-fitted tagger finds least likely. A CRF then learns from the human labels alone, from
-the LLM's alone, from both by ``learn_from_both``, and, for comparison, from human labels of
-everything. Strict span F1 on the test sentences that are not in train.
+them (an error model fitted to recorded answers), and people label again the tenth of them of which
+least is known once a tagger and the LLM have both been heard. A CRF then learns from the human
+labels alone, from the LLM's alone, from both by ``learn_from_both``, and, for comparison, from
+human labels of everything. Strict span F1 on the test sentences that are not in train.
 
 With ``--out FILE`` each finished row is kept there, and the same command goes on where it stopped.
 """
@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 from harness import Comparison, Measured, report
 
-from backend.active_learning.label_loss import choose_for_humans
+from backend.active_learning.choosing import choose_for_humans
 from backend.active_learning.mixing import learn_from_both
 from backend.active_learning.trainer import Trainer
 from backend.domain import Example, LabelScheme
@@ -81,9 +81,9 @@ def measured(corpus: Corpus, errors: ErrorModel, right: float, seed: int) -> dic
     seeds = [corpus.train[place] for place in order[:n_seed]]
     gold = [corpus.train[place] for place in order[n_seed : n_seed + n_queried]]
     llm = [asked(example) for example in gold]
-    chosen = choose_for_humans(seeds, llm, round(FOR_HUMANS * n_queried), trainer)
-    human = [*seeds, *(gold[place] for place in chosen)]
     answers = [*llm, *map(asked, seeds)]
+    chosen = choose_for_humans(seeds, answers, round(FOR_HUMANS * n_queried), trainer)
+    human = [*seeds, *(gold[place] for place in chosen)]
     chosen_at = time.process_time()
     both = learn_from_both(human, answers, trainer)
     learnt_at = time.process_time()

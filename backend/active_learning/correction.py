@@ -46,11 +46,13 @@ _ROUNDS = 3
 class Corrected:
     """An example with the more likely spans, and how unsure they are.
 
-    ``loss``: negative logarithm of their probability, in nats, mean over tokens; 0 without any.
+    In nats, 0 without tokens: ``loss``, the negative logarithm of their probability, mean over
+    tokens; ``doubt``, the entropy of what is likely right, summed over tokens.
     """
 
     example: Example
     loss: float
+    doubt: float = 0.0
 
 
 def confusion(
@@ -106,7 +108,8 @@ def corrected(
         scores = likely[np.arange(len(best)), best]
         spans = from_bio(tokenise(example.text), [names[tag] for tag in best], scores.tolist())
         loss = float(-np.log(np.maximum(scores, _FLOOR)).mean()) if best else 0.0
-        results.append(Corrected(replace(example, spans=tuple(spans)), loss))
+        doubt = float(-(likely * np.log(likely)).sum())
+        results.append(Corrected(replace(example, spans=tuple(spans)), loss, doubt))
     return results
 
 

@@ -15,7 +15,6 @@ import numpy as np
 
 from backend.active_learning.trainer import IntArray, Trainer, folds_of
 from backend.domain import Example, LabelScheme
-from backend.errors import InputError
 from backend.protocols import FloatArray, Tagging
 from backend.text.bio import tag_names, to_bio
 from backend.text.tokens import tokenise
@@ -61,33 +60,6 @@ def cross_fitted_loss(
                 for place, tagging in zip(inside, taggings, strict=True)
             ]
     return losses
-
-
-def choose_for_humans(
-    human: Sequence[Example],
-    llm: Sequence[Example],
-    budget: float,
-    trainer: Trainer,
-    seconds: FloatArray | None = None,
-) -> list[int]:
-    """Places in ``llm`` of the texts that a human should label, most doubtful label first.
-
-    ``budget`` counts texts; with ``seconds``, (n_llm,) of a human's time for each, it is in seconds
-    and the texts with the largest loss for their time are chosen. Never more than the budget.
-    """
-    losses = cross_fitted_loss(human, llm, trainer)
-    prices = np.ones(len(llm)) if seconds is None else np.asarray(seconds, dtype=np.float64)
-    if prices.shape != losses.shape or not (prices > 0).all():
-        raise InputError(
-            f"Choosing among {len(llm)} texts by a human's time needs a positive number of "
-            f"seconds for each."
-        )
-    chosen: list[int] = []
-    for place in np.argsort(-losses / prices, kind="stable"):
-        if prices[place] <= budget:
-            budget -= float(prices[place])
-            chosen.append(int(place))
-    return chosen
 
 
 def tag_places(example: Example, scheme: LabelScheme) -> IntArray:

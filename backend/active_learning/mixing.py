@@ -77,6 +77,16 @@ class Labels:
     answers: Mapping[str, Example]
     unchecked: Sequence[Example]
 
+    @classmethod
+    def sorted_out(cls, human: Sequence[Example], llm: Sequence[Example]) -> Labels:
+        """Of human labels, and of an LLM's that may be of the same texts; in their order."""
+        labelled = {example.text for example in human}
+        return cls(
+            human=human,
+            answers={example.text: example for example in llm if example.text in labelled},
+            unchecked=[example for example in llm if example.text not in labelled],
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class _Part:
@@ -106,7 +116,7 @@ def learn_from_both(
 
     Raises :class:`~backend.errors.InputError` where the labels hold no span to learn from.
     """
-    labels = _sorted_out(human, llm)
+    labels = Labels.sorted_out(human, llm)
     if not labels.unchecked:
         return _learnt(labels, NONE, trainer, "there are none beside the human ones")
     if mix is not None:
@@ -219,15 +229,6 @@ def _learnt(labels: Labels, way: Way, trainer: Trainer, reason: str) -> Mixture:
         changed=sum(better[place].example.spans != labels.unchecked[place].spans for place in used),
         human_weight=1 if way.mix is Mix.NONE else HUMAN_WEIGHT,
         reason=reason,
-    )
-
-
-def _sorted_out(human: Sequence[Example], llm: Sequence[Example]) -> Labels:
-    labelled = {example.text for example in human}
-    return Labels(
-        human=human,
-        answers={example.text: example for example in llm if example.text in labelled},
-        unchecked=[example for example in llm if example.text not in labelled],
     )
 
 

@@ -8,7 +8,7 @@ equals. Four routes say who labels what is queried:
 ``human-only``  humans label the given share, those queried first; the rest waits
 ``llm-only``    an LLM labels everything, the first texts too
 ``default``     an LLM labels everything; humans label the first texts, and the given share where
-                the LLM's labels are least likely; how many LLM labels are learnt from is decided
+                what is right is least known; how many LLM labels are learnt from is decided
                 on the human ones
 """
 
@@ -21,8 +21,8 @@ from typing import Any
 
 import numpy as np
 
+from backend.active_learning.choosing import choose_for_humans
 from backend.active_learning.committee import committee_of
-from backend.active_learning.label_loss import choose_for_humans
 from backend.active_learning.mixing import learn_from_both
 from backend.active_learning.query import Query
 from backend.active_learning.strategies import BAGGED
@@ -230,20 +230,20 @@ class Run:
         return self.stage.train(list(self.llm.values()), number)
 
     def shared(self, queried: Positions, number: int) -> Trained:
-        """The LLM labels everything; humans label where its labels are least likely.
+        """The LLM labels everything; humans label where what is right is least known.
 
         Humans choose among all that only the LLM has labelled so far, not just this round's.
         """
         stage = self.stage
         self._ask_llm(queried)
-        candidates = [place for place in self.llm if place not in self.human]
+        answered = list(self.llm)
         chosen = choose_for_humans(
             list(self.human.values()),
-            [self.llm[place] for place in candidates],
+            list(self.llm.values()),
             self._human_part(queried),
             self._trainer(ROUTE, number),
         )
-        self._ask_humans([candidates[place] for place in chosen])
+        self._ask_humans([answered[place] for place in chosen])
         human, llm = list(self.human.values()), list(self.llm.values())
         if not any(example.spans for example in (*human, *llm)):
             return stage.measured(None)

@@ -3,10 +3,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend.active_learning.label_loss import choose_for_humans, cross_fitted_loss, label_loss
+from backend.active_learning.label_loss import cross_fitted_loss, label_loss
 from backend.active_learning.trainer import Trainer, folds_of
 from backend.domain import Example, LabelScheme, Span
-from backend.errors import InputError
 from backend.protocols import Tagging
 from backend.testing.taggers import FakeTaggerFamily
 
@@ -112,33 +111,6 @@ class TestCrossFitting:
 
     def test_nothing_has_no_losses(self):
         assert cross_fitted_loss([example(1)], [], trainer()).shape == (0,)
-
-
-class TestChoosingForHumans:
-    def test_the_doubtful_label_comes_first(self):
-        llm = [example(number) for number in range(12)]
-        llm[4] = example(4, "LOC")
-
-        assert choose_for_humans([example(30), example(31)], llm, 3, trainer())[0] == 4
-
-    @given(n=st.integers(0, 8), budget=st.integers(0, 10))
-    def test_as_many_as_the_budget_allows_and_none_twice(self, n, budget):
-        chosen = choose_for_humans([], [example(number) for number in range(n)], budget, trainer())
-
-        assert len(chosen) == len(set(chosen)) == min(n, budget)
-
-    @given(st.lists(st.floats(0.1, 60), min_size=1, max_size=8), st.floats(0, 200))
-    def test_the_time_of_what_is_chosen_stays_within_the_budget(self, seconds, budget):
-        llm = [example(number) for number in range(len(seconds))]
-
-        chosen = choose_for_humans([], llm, budget, trainer(), np.array(seconds))
-
-        assert sum(seconds[place] for place in chosen) <= budget + 1e-9
-
-    @pytest.mark.parametrize("seconds", [[1.0], [1.0, 0.0], [1.0, np.nan]])
-    def test_times_that_cannot_be_are_refused(self, seconds):
-        with pytest.raises(InputError, match="positive number of seconds"):
-            choose_for_humans([], [example(0), example(1)], 1, trainer(), np.array(seconds))
 
 
 @given(st.lists(st.sampled_from("abcdefgh")), st.integers(1, 5), st.integers(0, 2**32 - 1))
