@@ -13,9 +13,9 @@ from backend.active_learning.mixing import Mixture, learn_from_both
 from backend.active_learning.trainer import Trainer
 from backend.active_learning.ways import Mix
 from backend.domain import Example, SpanScores
-from backend.protocols import Explained, Progress, Tagger, reading, silent
+from backend.protocols import Explained, Progress, Tagger, silent
 from backend.quality.evaluation import tagger_scores
-from backend.workspace import Workspace, llm_examples
+from backend.workspace import Workspace, having_read, llm_examples
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +73,9 @@ def trainer_for(
 
     ``serving`` is the tagger that training may go on from.
     """
-    texts = [task.text for task in work.tasks.pool()] + [example.text for example in training]
     start = bare(serving) if serving else None
-    return Trainer(reading(work.family, texts), work.scheme, rng, progress, start)
+    family = having_read(work, work.family, training)
+    return Trainer(family, work.scheme, rng, progress, start)
 
 
 def train_candidate(

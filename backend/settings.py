@@ -129,6 +129,7 @@ class TaggerSettings(Section):
     """The tagger that learns from accepted labels."""
 
     kind: Literal["crf", "transformer"] = "crf"
+    second_look: bool = True
     auxiliary: tuple[Path, ...] = ()
     auxiliary_texts: int = Field(1000, ge=1)
     base_model: str = "Davlan/afro-xlmr-mini"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -16,8 +17,10 @@ from backend.protocols import (
     Models,
     RoundRecords,
     SuggestionRecords,
+    Tagger,
     TaggerFamily,
     TaskRecords,
+    reading,
 )
 from backend.quality.holdout import is_held_out, split
 from backend.quality.trusted import CrowdRule, trusted
@@ -75,6 +78,16 @@ def llm_examples(work: Workspace) -> list[Example]:
     return examples
 
 
+def having_read(work: Workspace, family: TaggerFamily, training: Sequence[Example]) -> TaggerFamily:
+    """The family that knows the pool's texts and those of ``training``, where it can read.
+
+    It knows no other labelled text, copies in the pool included: taggers are judged by these.
+    """
+    labelled = {task.text for task, _ in work.tasks.labelled()}
+    texts = [task.text for task in work.tasks.pool() if task.text not in labelled]
+    return reading(family, [*texts, *(example.text for example in training)])
+
+
 def labels_since_last_round(work: Workspace) -> int:
     """How many labels were accepted since a round last looked at them."""
     rounds = [report for report in work.rounds.all() if report.number > 0]
@@ -85,14 +98,16 @@ def query(work: Workspace) -> Query:
     """The configured strategy, with what it may know of the project; trains its committee."""
     examples = split(trusted_examples(work)[0], work.learning.held_out_share)[0]
     name = strategy_name(work)
-    generator = np.random.default_rng([work.learning.seed, len(examples)])
+    members: Sequence[Tagger] = ()
+    if name in BAGGED:
+        family = having_read(work, work.family, examples)
+        generator = np.random.default_rng([work.learning.seed, len(examples)])
+        members = committee_of(family, examples, work.scheme, generator)
     return Query(
         name,
         labelled=work.tasks.labelled(),
         suggested=work.suggestions.by_source(SourceKind.LLM),
-        members=committee_of(work.family, examples, work.scheme, generator)
-        if name in BAGGED
-        else (),
+        members=members,
     )
 
 

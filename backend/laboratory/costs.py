@@ -20,11 +20,11 @@ from backend.cost.savings import HUMANS, HYBRID, LLM_ALONE, Curves, Point, usual
 from backend.cost.uncertainty import Measured, text_heights
 from backend.domain import Annotation, Example, RoundReport, SourceKind, Span, Task
 from backend.errors import InputError, ModelStoreError
-from backend.protocols import FloatArray, Progress, Tagger, reading, silent
+from backend.protocols import FloatArray, Progress, Tagger, silent
 from backend.quality.audit import is_audited, span_counts
 from backend.quality.holdout import split
 from backend.quality.intervals import f1_of
-from backend.workspace import Workspace, trusted_examples
+from backend.workspace import Workspace, having_read, trusted_examples
 
 Spans = tuple[Span, ...]
 
@@ -219,8 +219,8 @@ class _Study:
         sizes = sorted({report.labels for report in self.rounds} | {len(self.examples)})
         chosen = np.unique(np.linspace(0, len(sizes) - 1, MOST_TRAINED).round().astype(int))
         seconds = 0.0
-        texts = [task.text for task in self.work.tasks.pool()]
-        family = reading(self.work.family, [*texts, *(it.text for it in self.examples)])
+        known, _ = split(self.examples, self.work.learning.held_out_share)
+        family = having_read(self.work, self.work.family, known)
         for done, at in enumerate(chosen):
             progress(done, len(chosen), "training without the LLM")
             first = self.examples[: sizes[at]]

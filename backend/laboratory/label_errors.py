@@ -8,7 +8,7 @@ from backend.errors import InputError
 from backend.protocols import Progress, TaggerFamily, silent
 from backend.quality.cross_fitting import CrossFit
 from backend.quality.label_errors import Suspect, suspects
-from backend.workspace import Workspace, trusted_examples
+from backend.workspace import Workspace, having_read, trusted_examples
 
 FOLDS = 5
 
@@ -22,7 +22,8 @@ def project_label_errors(
     :class:`~backend.errors.InputError` while there are too few labels to learn from.
     """
     examples, _ = trusted_examples(work)
-    cross_fit = CrossFit(family, work.scheme, FOLDS)
+    # The pool only: a tagger that has guessed on a text is no judge of its labels.
+    cross_fit = CrossFit(having_read(work, family, ()), work.scheme, FOLDS)
     if not cross_fit.is_possible(examples, work.learning.min_labels):
         raise InputError(
             f"{len(examples)} labels are too few to check them against each other: "

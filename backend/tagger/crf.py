@@ -9,13 +9,12 @@ from __future__ import annotations
 import json
 import re
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, islice, repeat
-from math import prod
+from math import ceil, prod
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pycrfsuite
@@ -24,7 +23,8 @@ from backend.domain import Example, LabelScheme
 from backend.errors import ModelStoreError
 from backend.protocols import FloatArray, Progress, Tagger, Tagging, silent
 from backend.tagger.crf_emissions import Emissions
-from backend.tagger.crf_features import Features, sentence_features, words_of
+from backend.tagger.crf_features import Features, Reader, words_of
+from backend.tagger.crf_guesses import FOLDS, fold_of, folds, guesses, unlabelled
 from backend.tagger.crf_lattice import IntArray, Lattice
 from backend.tagger.crf_lexicon import NO_LEXICON, Lexicon, lexicon_of
 from backend.tagger.crf_model import read_weights
@@ -35,8 +35,8 @@ from backend.text.bio import from_bio, tag_names
 from backend.text.tokens import TokenOffsets, tokenise
 
 KIND = "crf"
-FORMAT = 2
-"""With a lexicon; what was written before, in format 1, is read as well."""
+FORMAT = 3
+"""With a lexicon that may hold guesses; formats 1, without one, and 2 are read as well."""
 
 DESCRIPTION_FILE = "crf.json"
 MODEL_FILE = "model.crfsuite"
@@ -54,7 +54,9 @@ class CrfFamily:
 
     ``l1`` and ``l2`` are the coefficients of the regularisation, ``iterations`` the most steps
     of L-BFGS; the defaults held on MasakhaNER 2.0 from 100 to 5,000 sentences. ``lexicon``: what
-    is known of words beside the labels.
+    is known of words beside the labels; ``texts``: the texts without labels that it is made from.
+    With ``second_look``, while labels are few, what first taggers take words for in these texts is
+    known of them as well (:mod:`backend.tagger.crf_guesses`).
     """
 
     kind = KIND
@@ -65,14 +67,19 @@ class CrfFamily:
         l2: float = 0.05,
         iterations: int = 60,
         lexicon: Lexicon = NO_LEXICON,
+        *,
+        second_look: bool = True,
     ) -> None:
-        self.parameters = {"c1": l1, "c2": l2, "max_iterations": iterations}
+        self.parameters: Mapping[str, float] = {"c1": l1, "c2": l2, "max_iterations": iterations}
         self.lexicon = lexicon
+        self.texts: tuple[str, ...] = ()
+        self.second_look = second_look
 
     def with_texts(self, texts: Iterable[str]) -> CrfFamily:
         """The same, its lexicon made from these texts (see :class:`backend.protocols.Reading`)."""
         reading = copy(self)
-        sentences = [words_of(text, tokenise(text)) for text in sorted(texts)]
+        reading.texts = tuple(sorted(texts))
+        sentences = [words_of(text, tokenise(text)) for text in reading.texts]
         reading.lexicon = lexicon_of(sentences, np.random.default_rng(_LEXICON_SEED))
         return reading
 
@@ -86,12 +93,22 @@ class CrfFamily:
     ) -> CrfTagger:
         """Fit a CRF. L-BFGS has no randomness, so ``rng`` is left alone.
 
-        ``progress`` counts iterations; what it raises stops the training.
+        ``progress`` counts the iterations of each of the trainings that it takes; what it raises
+        stops them.
         """
-        trainer = _Trainer(self.parameters, progress)
-        for example in tagged_texts(examples, scheme):
-            _append(trainer, example, self.lexicon)
-        return CrfTagger(trainer.finished(), scheme.labels, self.lexicon)
+        texts = list(unlabelled(self.texts, examples)) if self.second_look else []
+        rests = folds(examples, scheme) if texts else []
+        plain = [Reader(self.lexicon)] * (FOLDS + 1)
+        if not rests:
+            return _fitted(examples, scheme, self.parameters, plain, progress)
+        quick = {**self.parameters, "max_iterations": ceil(self.parameters["max_iterations"] / 2)}
+        sentences = [words_of(text, tokenise(text)) for text in texts]
+        informed = []
+        for part in (*rests, examples):
+            taggings = _fitted(part, scheme, quick, plain, progress).tag(texts)
+            found = guesses(sentences, [tagging.probabilities for tagging in taggings])
+            informed.append(Reader(replace(self.lexicon, guesses=found)))
+        return _fitted(examples, scheme, self.parameters, informed, progress)
 
     def revise(
         self,
@@ -105,8 +122,9 @@ class CrfFamily:
         answers = Answers([*given, *asked], scheme)
         said = {example.text: answers.features(example) for example in given}
         trainer = _Trainer(self.parameters, progress)
+        reader = Reader(self.lexicon)
         for example in tagged_texts(right, scheme):
-            _append(trainer, example, self.lexicon, said[example.text])
+            _append(trainer, example, reader, said[example.text])
         reviser = CrfTagger(trainer.finished(), scheme.labels, self.lexicon)
         texts = [example.text for example in asked]
         return [
@@ -119,13 +137,13 @@ class CrfFamily:
         try:
             about = json.loads((folder / DESCRIPTION_FILE).read_text(encoding="utf-8"))
             model = (folder / MODEL_FILE).read_bytes()
-            if about["format"] not in {1, FORMAT}:
+            if about["format"] not in {1, 2, FORMAT}:
                 raise ModelStoreError(
                     f"The CRF in {folder} has format {about['format']}, this version of harambee "
                     f"reads formats up to {FORMAT}. Train again, or install the one that wrote it."
                 )
             lexicon = NO_LEXICON
-            if about["format"] == FORMAT:
+            if about["format"] > 1:
                 content = (folder / LEXICON_FILE).read_text(encoding="utf-8")
                 lexicon = Lexicon.from_json(content)
             return CrfTagger(model, tuple(map(str, about["labels"])), lexicon)
@@ -245,10 +263,10 @@ def _kept(parts: Iterable[Window]) -> IntArray:
 class _Trainer(pycrfsuite.Trainer):  # type: ignore[misc]  # a compiled class without types
     """L-BFGS that reports its iterations."""
 
-    def __init__(self, parameters: dict[str, Any], progress: Progress) -> None:
-        super().__init__("lbfgs", parameters, verbose=False)
+    def __init__(self, parameters: Mapping[str, float], progress: Progress) -> None:
+        super().__init__("lbfgs", dict(parameters), verbose=False)
         self._progress = progress
-        self._iterations = parameters["max_iterations"]
+        self._iterations = int(parameters["max_iterations"])
 
     def message(self, message: str) -> None:
         """Called by crfsuite with each line of its log."""
@@ -263,13 +281,27 @@ class _Trainer(pycrfsuite.Trainer):  # type: ignore[misc]  # a compiled class wi
             return path.read_bytes()
 
 
+def _fitted(
+    examples: Sequence[Example],
+    scheme: LabelScheme,
+    parameters: Mapping[str, float],
+    readers: Sequence[Reader],
+    progress: Progress,
+) -> CrfTagger:
+    """A CRF of the examples. Each is read by the reader of its fold, other texts by the last."""
+    trainer = _Trainer(parameters, progress)
+    for example in tagged_texts(examples, scheme):
+        _append(trainer, example, readers[fold_of(example.text)])
+    return CrfTagger(trainer.finished(), scheme.labels, readers[-1].lexicon)
+
+
 def _append(
-    trainer: _Trainer, example: TaggedText, lexicon: Lexicon, beside: Sequence[Features] = ()
+    trainer: _Trainer, example: TaggedText, reader: Reader, beside: Sequence[Features] = ()
 ) -> None:
     """``beside``: further features of each token, or none."""
     words = words_of(example.text, example.tokens)
     for part in windows([1] * len(words), _WINDOW_TOKENS, overlap=0):
-        seen = sentence_features(words[part.start : part.stop], lexicon)
+        seen = reader.features(words[part.start : part.stop])
         more = beside[part.start : part.stop] or [[]] * len(seen)
         both = [own + added for own, added in zip(seen, more, strict=True)]
         features = pycrfsuite.ItemSequence(both)

@@ -52,30 +52,43 @@ def words_of(text: str, tokens: Sequence[TokenOffsets]) -> list[str]:
     return [clean[start : min(end, start + MAX_WORD)] for start, end in tokens]
 
 
+class Reader:
+    """Gives sentences' features under one lexicon, and remembers those of each word.
+
+    So it grows with the different words that it is given; one is made for each training.
+    """
+
+    def __init__(self, lexicon: Lexicon = NO_LEXICON) -> None:
+        self.lexicon = lexicon
+        self._of_word: dict[str, list[Features]] = {}
+
+    def features(self, words: Sequence[str]) -> list[Features]:
+        """One list of binary features per word, as crfsuite takes them."""
+        padded = [EDGE] * REACH + list(words) + [EDGE] * REACH
+        shapes = [shape(word) for word in padded]
+        seen = [self._at_offsets(word) for word in padded]
+        return [
+            [
+                *chain.from_iterable(seen[place + offset][offset + REACH] for offset in OFFSETS),
+                *shape_features(*shapes[place - 1 : place + 2]),
+            ]
+            for place in range(REACH, REACH + len(words))
+        ]
+
+    def _at_offsets(self, word: str) -> list[Features]:
+        """What a token has of the word, for each of ``OFFSETS`` at which it may stand."""
+        if (known := self._of_word.get(word)) is None:
+            by_distance = features_by_distance([word], self.lexicon)
+            known = self._of_word[word] = [
+                [PREFIXES[offset] + name for name in by_distance[abs(offset)][0]]
+                for offset in OFFSETS
+            ]
+        return known
+
+
 def sentence_features(words: Sequence[str], lexicon: Lexicon = NO_LEXICON) -> list[Features]:
-    """One list of binary features per word, as crfsuite takes them."""
-    padded = [EDGE] * REACH + list(words) + [EDGE] * REACH
-    shapes = [shape(word) for word in padded]
-    seen = {
-        offset: [
-            _at(word, offset) + [PREFIXES[offset] + name for name in _known(word, offset, lexicon)]
-            for word in padded
-        ]
-        for offset in OFFSETS
-    }
-    return [
-        [
-            *chain.from_iterable(seen[offset][place + offset] for offset in OFFSETS),
-            *shape_features(*shapes[place - 1 : place + 2]),
-        ]
-        for place in range(REACH, REACH + len(words))
-    ]
-
-
-@lru_cache(maxsize=2**17)
-def _at(word: str, offset: int) -> Features:
-    (features,) = features_by_distance([word])[abs(offset)]
-    return [PREFIXES[offset] + feature for feature in features]
+    """One list of binary features per word of a single sentence."""
+    return Reader(lexicon).features(words)
 
 
 def features_by_distance(
@@ -95,13 +108,6 @@ def features_by_distance(
         ],
         [outline[:_FAR] for outline in outlines],
     )
-
-
-def _known(word: str, offset: int, lexicon: Lexicon) -> tuple[bytes, ...]:
-    """What the lexicon adds to the features of a word at an offset."""
-    if offset == 0:
-        return lexicon.of_word(word)
-    return lexicon.of_neighbour(word) if abs(offset) < _FAR else ()
 
 
 @lru_cache(maxsize=2**15)

@@ -14,6 +14,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -38,19 +39,19 @@ _SMOOTHING = 0.75
 class Lexicon:
     """``classes``: of a word in small letters, its class at each granularity.
 
-    ``small``: the words that are written without a capital somewhere. An empty lexicon knows
+    ``small``: the words that are written without a capital somewhere. ``guesses``: what a word in
+    small letters is taken for (:data:`~backend.tagger.crf_guesses.Guess`). An empty lexicon knows
     nothing, and gives no features.
     """
 
     classes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     small: frozenset[str] = frozenset()
+    guesses: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
     def of_neighbour(self, word: str) -> tuple[bytes, ...]:
         """Features that a token has of the words beside it."""
-        numbers = self.classes.get(word.lower(), ())
-        return tuple(
-            f"k{size}={number}".encode() for size, number in zip(CLASSES, numbers, strict=False)
-        )
+        form = word.lower()
+        return _named(self.classes.get(form, ()), self.guesses.get(form))
 
     def of_word(self, word: str) -> tuple[bytes, ...]:
         """Features that a token has of its own word."""
@@ -61,7 +62,11 @@ class Lexicon:
 
     def to_json(self) -> str:
         """The form in which it is kept with the model."""
-        content = {"classes": self.classes, "small": sorted(self.small)}
+        content = {
+            "classes": self.classes,
+            "small": sorted(self.small),
+            "guesses": self.guesses,
+        }
         return json.dumps(content, ensure_ascii=False)
 
     @classmethod
@@ -69,10 +74,23 @@ class Lexicon:
         """Raises ``ValueError``, ``KeyError`` or ``TypeError`` for what is not a lexicon."""
         about = json.loads(content)
         classes = {word: tuple(map(int, numbers)) for word, numbers in about["classes"].items()}
-        return cls(classes, frozenset(map(str, about["small"])))
+        guesses = {
+            word: (int(label), int(step))
+            for word, (label, step) in about.get("guesses", {}).items()
+        }
+        return cls(classes, frozenset(map(str, about["small"])), guesses)
 
 
 NO_LEXICON = Lexicon()
+
+
+@lru_cache(maxsize=2**15)
+def _named(classes: tuple[int, ...], guess: tuple[int, int] | None) -> tuple[bytes, ...]:
+    names = [f"k{size}={number}" for size, number in zip(CLASSES, classes, strict=False)]
+    if guess is not None:
+        label, step = guess
+        names += [f"g={label}", f"g={label}|{step}"]
+    return tuple(name.encode() for name in names)
 
 
 def lexicon_of(sentences: Sequence[Sequence[str]], rng: np.random.Generator) -> Lexicon:

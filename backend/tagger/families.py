@@ -17,7 +17,7 @@ def all_families(settings: TaggerSettings) -> Mapping[str, TaggerFamily]:
 
     Needs no torch until a transformer is trained or loaded.
     """
-    families = (CrfFamily(), TransformerFamily(settings))
+    families = (CrfFamily(second_look=settings.second_look), TransformerFamily(settings))
     return {family.kind: family for family in families}
 
 
