@@ -195,10 +195,12 @@ class Sighting:
     """What was known of a task's labels when it was sent to review, or came back from it.
 
     ``labelled_at``: when they last changed, by the tool's clock. A task is ``reviewed`` once that
-    has moved since it was sent, whether or not the spans are others now.
+    has moved since it was sent, or somebody said so. ``place``: in the queue, from 1; 0 when it
+    has left.
     """
 
     labelled_at: datetime
+    place: int = 0
     reviewed: bool = False
 
 

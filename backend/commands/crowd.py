@@ -13,7 +13,7 @@ from rich.text import Text
 from backend import loop
 from backend.commands import review
 from backend.commands.projects import ProjectOption, known_project
-from backend.commands.review import SendOption
+from backend.commands.review import DoneOption, SendOption
 from backend.commands.terminal import console, progress_bar, teaching
 from backend.domain import ReviewItem, ReviewKind
 from backend.laboratory.crowd import ProjectCrowd, project_crowd
@@ -25,15 +25,17 @@ app = typer.Typer()
 
 
 @app.command("crowd")
-def crowd(
+def crowd(  # noqa: PLR0913, PLR0917 - one parameter per option
     context: typer.Context,
     project: ProjectOption,
     llm: Annotated[bool, typer.Option(help="Judge the LLM as one more annotator.")] = False,
     contested: Annotated[int, typer.Option(min=0, help="Contested tasks to list.")] = 10,
     send: SendOption = None,
+    done: DoneOption = 0,
 ) -> None:
     """Compare annotators with each other, without gold, and have their disagreements decided."""
     with teaching():
+        review.check(send, done)
         services = Services(context.obj)
         found = known_project(services, project)
         work = services.workspace(found)
@@ -58,7 +60,7 @@ def crowd(
                 # The LLM's vote would be in the reason.
                 if not (llm and is_audited(tasks[it.task_id].text, work.audit_share))
             ]
-            review.send(services, found, ReviewKind.ADJUDICATION, candidates, send)
+            review.send(services, found, ReviewKind.ADJUDICATION, candidates, send, done)
 
 
 def standing(result: ProjectCrowd) -> str:

@@ -9,7 +9,7 @@ import typer
 from backend import loop
 from backend.commands import review
 from backend.commands.projects import ProjectOption, known_project
-from backend.commands.review import SendOption
+from backend.commands.review import DoneOption, SendOption
 from backend.commands.terminal import console, progress_bar, teaching
 from backend.domain import ReviewItem, ReviewKind
 from backend.laboratory.label_errors import project_label_errors
@@ -27,9 +27,11 @@ def label_errors(
     project: ProjectOption,
     most: Annotated[int, typer.Option(min=0, help="How many to list.")] = 20,
     send: SendOption = None,
+    done: DoneOption = 0,
 ) -> None:
     """Find accepted labels that are probably wrong, the worst first, and have them reviewed."""
     with teaching():
+        review.check(send, done)
         services = Services(context.obj)
         found = known_project(services, project)
         work = services.workspace(found)
@@ -50,7 +52,7 @@ def label_errors(
                 # Their labels count as made without a hint, so they must not get one now.
                 if not is_audited(tasks[it.task_id].text, work.audit_share)
             ]
-            review.send(services, found, ReviewKind.LABEL_ERRORS, candidates, send)
+            review.send(services, found, ReviewKind.LABEL_ERRORS, candidates, send, done)
 
 
 def reason(suspect: Suspect, text: str) -> str:

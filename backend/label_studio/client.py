@@ -220,6 +220,10 @@ class LabelStudioClient:
         """The project's Data Manager tabs."""
         return list(self.http.get("/api/dm/views/", {"project": project_id}))
 
+    def columns(self, project_id: int) -> list[Json]:
+        """The columns that the Data Manager can show, keys of the tasks' data among them."""
+        return list(record(self.http.get("/api/dm/columns/", {"project": project_id}))["columns"])
+
     def create_view(self, project_id: int, data: Json) -> Json:
         """Add a Data Manager tab."""
         return record(

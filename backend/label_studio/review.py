@@ -20,13 +20,16 @@ from backend.protocols import Progress, silent
 Json = dict[str, Any]
 
 TITLES: Mapping[ReviewKind, str] = {
-    ReviewKind.LABEL_ERRORS: "harambee: probably wrong, worst first",
-    ReviewKind.ADJUDICATION: "harambee: to decide, most contested first",
+    ReviewKind.LABEL_ERRORS: "Probably wrong, worst first (harambee)",
+    ReviewKind.ADJUDICATION: "To decide, most contested first (harambee)",
 }
 MARK = "#"
 """What the string of every task in a queue begins with, and no empty string holds."""
 FEWEST_DIGITS = 3
 LONGEST_REASON = 300
+REASON_PIXELS = 600
+SHOWN_BESIDE = frozenset({"tasks:id", "tasks:annotators"})
+"""Columns of the list beside the texts and the reason."""
 
 
 def fill_tab(
@@ -81,6 +84,23 @@ def tab(kind: ReviewKind) -> Json:
     }
 
 
+def layout(columns: Sequence[Json], kind: ReviewKind) -> Json:
+    """What a new tab shows: in the list the data and who labelled it, beside a task the reason."""
+    reason = f"tasks:data.{data_key(kind)}"
+    parted = [(f"tasks:data.{it['id']}", True) for it in columns if it.get("parent") == "data"]
+    parted += [(f"tasks:{it['id']}", False) for it in columns if it.get("parent") != "data"]
+    hidden = [name for name, is_data in parted if not is_data and name not in SHOWN_BESIDE]
+    ours = f"tasks:data.{OUR_DATA}"
+    others = [name for name, _ in parted if name.startswith(ours) and name != reason]
+    return {
+        "hiddenColumns": {
+            "explore": [*hidden, *others],
+            "labeling": [name for name, _ in parted if name != reason],
+        },
+        "columnsWidth": {reason: REASON_PIXELS},
+    }
+
+
 def project_link(url: str, project_id: int | str) -> str:
     """The Data Manager of a project."""
     return f"{url}/projects/{project_id}/data"
@@ -101,7 +121,8 @@ def _tab_link(client: LabelStudioClient, project_id: int, kind: ReviewKind, *, e
     if not known and empty:
         return project_link(client.url, project_id)
     if not known:
-        view = client.create_view(project_id, wanted)
+        arranged = layout(client.columns(project_id), kind)
+        view = client.create_view(project_id, wanted | arranged)
     else:
         view = known[0]
         if any(view["data"].get(name) != value for name, value in wanted.items()):

@@ -1,8 +1,8 @@
 """Sending labelled tasks back to the tool for review, each until somebody has looked at it.
 
 Whether somebody has is told by the tool's own clock: the labels of a task that was sent have
-changed or have been submitted again since. Such a task stays out of the queue until its labels
-change once more.
+changed since. No tool tells that a label was looked at and left as it is, so people do: the first
+so many of the queue are done. What was reviewed stays out until its labels change once more.
 """
 
 from __future__ import annotations
@@ -39,21 +39,24 @@ class Sent:
     later: int
 
 
-def send_to_review(  # noqa: PLR0913, PLR0917 - what is sent, from where, and how much of it
+def send_to_review(  # noqa: PLR0913 - what is sent, from where, and how much of it
     work: Workspace,
     records: ReviewRecords,
     kind: ReviewKind,
     candidates: Sequence[ReviewItem],
     most: int,
+    *,
+    done: int = 0,
     progress: Progress = silent,
 ) -> Sent:
     """Put the first ``most`` candidates that nobody has looked at since into the tool's queue.
 
-    The records have to be as new as the candidates. Can be cut off at any point and done again:
-    what is remembered is written before the tool is told.
+    Of the queue before, the first ``done`` have been looked at. The records have to be as new as
+    the candidates. Can be cut off at any point and done again: what is remembered is written
+    before the tool is told.
     """
     now = last_labelled(work.tasks.annotated())
-    turn = next_turn(candidates, now, records.all(kind), most)
+    turn = next_turn(candidates, now, records.all(kind), most, done=done)
     records.replace(kind, turn.sightings)
     queue = work.tool.review(kind, turn.queue, progress)
     return Sent(queue, turn.reviewed, turn.later)
@@ -69,24 +72,31 @@ def next_turn(
     labelled_at: Mapping[str, datetime],
     sightings: Mapping[str, Sighting],
     most: int,
+    *,
+    done: int = 0,
 ) -> Turn:
     """Whom to send now, given what was seen when tasks were last sent.
 
     ``candidates``: most urgent first; one without a time in ``labelled_at`` has lost its labels
-    meanwhile and is passed over.
+    meanwhile and is passed over. ``done``: how many places from the first have been looked at.
     """
-    done = {
+    reviewed = {
         task_id: Sighting(labelled_at[task_id], reviewed=True)
         for task_id, seen in sightings.items()
-        if task_id in labelled_at and _is_done(seen, labelled_at[task_id])
+        if task_id in labelled_at and _is_reviewed(seen, labelled_at[task_id], done)
     }
     labelled = [item for item in candidates if item.task_id in labelled_at]
-    waiting = [item for item in labelled if item.task_id not in done]
+    waiting = [item for item in labelled if item.task_id not in reviewed]
     queue = tuple(waiting[:most])
-    sent = {item.task_id: Sighting(labelled_at[item.task_id]) for item in queue}
-    return Turn(queue, done | sent, len(labelled) - len(waiting), len(waiting) - len(queue))
+    sent = {
+        item.task_id: Sighting(labelled_at[item.task_id], place)
+        for place, item in enumerate(queue, start=1)
+    }
+    return Turn(queue, reviewed | sent, len(labelled) - len(waiting), len(waiting) - len(queue))
 
 
-def _is_done(seen: Sighting, labelled_at: datetime) -> bool:
-    """Sent and touched since, or reviewed and not touched since."""
-    return seen.reviewed == (labelled_at == seen.labelled_at)
+def _is_reviewed(seen: Sighting, labelled_at: datetime, done: int) -> bool:
+    """Sent and touched since, or said to be done, or reviewed and not touched since."""
+    if seen.reviewed:
+        return labelled_at == seen.labelled_at
+    return labelled_at != seen.labelled_at or 0 < seen.place <= done

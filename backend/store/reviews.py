@@ -25,7 +25,7 @@ class SqlReviewRecords:
         )
         with self._database.read() as session:
             return {
-                row.task_id: Sighting(row.labelled_at, row.reviewed)
+                row.task_id: Sighting(row.labelled_at, row.place, row.reviewed)
                 for row in session.scalars(query)
             }
 
@@ -37,6 +37,7 @@ class SqlReviewRecords:
                 "kind": kind.value,
                 "task_id": task_id,
                 "labelled_at": sighting.labelled_at,
+                "place": sighting.place,
                 "reviewed": sighting.reviewed,
             }
             for task_id, sighting in sightings.items()

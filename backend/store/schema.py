@@ -243,6 +243,7 @@ class ReviewRow(Base):
     kind: Mapped[str] = mapped_column(String(20), primary_key=True)
     task_id: Mapped[str] = mapped_column(String(100), primary_key=True)
     labelled_at: Mapped[datetime]
+    place: Mapped[int]
     reviewed: Mapped[bool]
 
 

@@ -640,7 +640,7 @@ def run_state_machine(machine: type[RuleBasedStateMachine], examples: int) -> No
     )
 
 
-SEEN = {"1": Sighting(at(0.25)), "2": Sighting(at(1), reviewed=True)}
+SEEN = {"1": Sighting(at(0.25), 3), "2": Sighting(at(1), reviewed=True)}
 
 
 class TestReviews:

@@ -26,9 +26,9 @@ def waiting(turn):
     return "".join(item.task_id for item in turn.queue)
 
 
-def turn(candidates, labelled, seen=None, most=10):
+def turn(candidates, labelled, seen=None, most=10, done=0):
     times = {task_id: at(second) for task_id, second in labelled.items()}
-    return next_turn(items(candidates), times, seen or {}, most)
+    return next_turn(items(candidates), times, seen or {}, most, done=done)
 
 
 class TestNextTurn:
@@ -74,6 +74,18 @@ class TestNextTurn:
 
         assert waiting(turn("ab", {"a": 5, "b": 0}, second.sightings)) == "ab"
 
+    def test_the_first_of_the_queue_can_be_said_to_be_right_as_they_are(self):
+        labelled = dict.fromkeys("abcd", 0)
+        first = turn("dbca", labelled, most=3)
+
+        second = turn("abcd", labelled, first.sightings, most=3, done=2)
+
+        assert (waiting(second), second.reviewed) == ("ac", 2)
+        assert waiting(turn("dbca", labelled, second.sightings)) == "ca"
+
+    def test_what_was_not_in_the_queue_is_not_done_with_it(self):
+        assert waiting(turn("ab", {"a": 0, "b": 0}, done=2)) == "ab"
+
     def test_a_task_that_lost_its_labels_is_passed_over_and_forgotten(self):
         found = turn("ab", {"b": 0}, {"a": Sighting(at(0))})
 
@@ -84,7 +96,7 @@ class TestNextTurn:
         labelled=st.dictionaries(st.sampled_from(IDS), st.integers(0, 3)),
         seen=st.dictionaries(
             st.sampled_from(IDS),
-            st.builds(Sighting, st.integers(0, 3).map(at), st.booleans()),
+            st.builds(Sighting, st.integers(0, 3).map(at), st.integers(0, 6), st.booleans()),
         ),
         most=st.integers(0, 6),
     )

@@ -15,6 +15,7 @@ def upgrade() -> None:
         sa.Column("kind", sa.String(length=20), nullable=False),
         sa.Column("task_id", sa.String(length=100), nullable=False),
         sa.Column("labelled_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("place", sa.Integer(), nullable=False),
         sa.Column("reviewed", sa.Boolean(), nullable=False),
         sa.ForeignKeyConstraint(["project_id"], ["projects.id"], ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("project_id", "kind", "task_id"),
