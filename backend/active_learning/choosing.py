@@ -1,10 +1,10 @@
 """Which of the texts that an LLM labelled a human should label again.
 
-Those of which least is known when all has been put together: what a tagger that learnt from humans
-sees in the text, what the LLM says of it, and where human labels have shown the LLM to err
-(:mod:`backend.active_learning.correction`). What that leaves open is entropy, as in uncertainty
-sampling (Lewis & Gale, 1994) but of the corrected label: a tagger's doubt that the LLM settles is
-none, and an error of the LLM that correction mends needs no human.
+Those in which most is expected to be wrong when all has been put together: what a tagger that
+learnt from humans sees in the text, what the LLM says of it, and where human labels have shown the
+LLM to err (:mod:`backend.active_learning.correction`). It is uncertainty sampling (Lewis & Gale,
+1994), but of the corrected label: a tagger's doubt that the LLM settles is none, and an error of
+the LLM that correction mends needs no human.
 """
 
 from __future__ import annotations
@@ -52,10 +52,10 @@ def choose_for_humans(
 
 
 def doubts_left(human: Sequence[Example], llm: Sequence[Example], trainer: Trainer) -> FloatArray:
-    """(n_llm,): how much is unknown of each text, in nats, >= 0; 0 where a human labelled it.
+    """(n_llm,): of each text, how many corrected tags are expected to be wrong; 0 if a human's.
 
     Where humans have labelled no span there is no view but the LLM's, and what counts is how
-    unlikely taggers that learnt from it find each of its labels.
+    unlikely taggers that learnt from it find each of its labels, in nats.
     """
     labels = Labels.sorted_out(human, llm)
     doubts = np.zeros(len(llm))

@@ -46,8 +46,8 @@ _ROUNDS = 3
 class Corrected:
     """An example with the more likely spans, and how unsure they are.
 
-    In nats, 0 without tokens: ``loss``, the negative logarithm of their probability, mean over
-    tokens; ``doubt``, the entropy of what is likely right, summed over tokens.
+    ``loss``: negative logarithm of their probability, in nats, mean over tokens; 0 without any.
+    ``doubt``: how many of their tags are expected to be wrong.
     """
 
     example: Example
@@ -108,7 +108,7 @@ def corrected(
         scores = likely[np.arange(len(best)), best]
         spans = from_bio(tokenise(example.text), [names[tag] for tag in best], scores.tolist())
         loss = float(-np.log(np.maximum(scores, _FLOOR)).mean()) if best else 0.0
-        doubt = float(-(likely * np.log(likely)).sum())
+        doubt = float((1 - scores).sum())
         results.append(Corrected(replace(example, spans=tuple(spans)), loss, doubt))
     return results
 
