@@ -8,6 +8,10 @@ are found by playing the whole watch many times without a change, the luck of th
 included, so that the stated share of watches raises an alarm, ever; fewer where many values are
 equal.
 
+Sums see a value at a time, and ranks among few first values are coarse. So half of the rate goes to
+a few looks at all values so far (:mod:`backend.quality.change_point`), which find smaller changes,
+later; each look has the same part of that half.
+
 That holds for values that are exchangeable while nothing changes. Texts that an active learner
 asks for are not: the doubtful ones come first. See ``docs/drift.md``.
 """
@@ -23,11 +27,13 @@ import numpy.typing as npt
 
 from backend.errors import InputError
 from backend.protocols import FloatArray
+from backend.quality.change_point import change_point
 
 RATE = 0.05
 """Of how many watches without a change one may raise an alarm."""
 REFERENCE = 100
 LENGTH = 1000
+FIRST_LOOK = 50
 RUNS = 10_000
 """Watches that are played to find the limits."""
 
@@ -42,13 +48,16 @@ class Limits:
 
     The first ``reference`` values are compared with; the ``length`` behind are watched; an alarm
     is raised in a share of ``rate``, at most, of watches without a change. ``sums``: (6,), three
-    for rises and three for falls.
+    for rises and three for falls. ``looks``: after how many watched values all are looked at, with
+    p-values of ``look_rate`` or less an alarm.
     """
 
     reference: int
     length: int
     rate: float
     sums: FloatArray
+    looks: tuple[int, ...] = ()
+    look_rate: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +67,8 @@ class Watch:
     ``watched``: how many values, after those compared with. ``alarm``: the place, in all values, of
     the one that raised it, ``None`` for no alarm; ``onset``: where the sum that did so began to
     rise; ``direction``: 1 if values rose, -1 if they fell, 0 without an alarm. ``height``:
-    (watched,), the highest sum as a share of its limit.
+    (watched,), how near an alarm was: the highest sum as a share of its limit, or a look's p-value
+    beside its rate, by their logarithms.
     """
 
     watched: int
@@ -76,10 +86,10 @@ def limits_of(
     Raises :class:`~backend.errors.InputError` for a rate outside, and for one so small that
     ``runs`` say nothing of it.
     """
-    if not 0 < rate < 1 or rate * runs < 10:
+    if not 0 < rate < 1 or rate * runs < 20:
         raise InputError(
             f"No limits can be found for a false-alarm rate of {rate:g}: choose one between "
-            f"{10 / runs:g} and 1 for each thing that is watched."
+            f"{20 / runs:g} and 1 for each thing that is watched."
         )
     if reference < 2 or length < 1:
         raise InputError("A watch needs 2 values to compare with and 1 to watch, at least.")
@@ -91,8 +101,16 @@ def limits_of(
     )
     # Each run by the sum that is most unusual in it, so that all sums share the rate evenly.
     unusual = 1 - highest.argsort(axis=0).argsort(axis=0) / runs
-    share = np.quantile(unusual.min(axis=1), rate)
-    return Limits(reference, length, rate, np.quantile(highest, 1 - share, axis=0))
+    share = np.quantile(unusual.min(axis=1), rate / 2)
+    looks = _looks(length)
+    sums = np.quantile(highest, 1 - share, axis=0)
+    return Limits(reference, length, rate, sums, looks, rate / 2 / len(looks))
+
+
+def _looks(length: int) -> tuple[int, ...]:
+    """After how many values to look: about twice as many each time, the last at the end."""
+    steps = max(0, round(math.log2(length / FIRST_LOOK)))
+    return tuple(round(length * 2.0 ** (at - steps)) for at in range(steps + 1))
 
 
 def watch(
@@ -100,6 +118,7 @@ def watch(
 ) -> Watch:
     """Watch values in the order in which they came, until the watch is over.
 
+    Watching again when more have come says the same of those there were, with the same ``rng``.
     Raises :class:`~backend.errors.InputError` for values that are not finite numbers.
     """
     given = np.asarray(values, dtype=np.float64)
@@ -108,8 +127,18 @@ def watch(
     first, later = given[: limits.reference], given[limits.reference :][: limits.length]
     if not later.size:
         return Watch(0, np.zeros(0))
-    sums = np.stack(list(_sums(_standard(ranks(first, later, rng))[None, :])))[:, 0]
+    for_ties, *for_looks = rng.spawn(1 + len(limits.looks))
+    sums = np.stack(list(_sums(_standard(ranks(first, later, for_ties))[None, :])))[:, 0]
     height = (sums / limits.sums).max(axis=1)
+    place = limits.reference
+    for count, generator in zip(limits.looks, for_looks, strict=True):
+        if count > len(later) or (height[: count - 1] >= 1).any():
+            break
+        change = change_point(given[: place + count], place, limits.look_rate, generator)
+        share = math.log(change.p_value) / math.log(limits.look_rate)
+        height[count - 1] = max(height[count - 1], share)
+        if share >= 1:
+            return Watch(len(later), height, place + count - 1, change.place, change.direction)
     reached = np.flatnonzero(height >= 1)
     if not reached.size:
         return Watch(len(later), height)
@@ -118,7 +147,6 @@ def watch(
     at_rest = np.flatnonzero(sums[:alarm, leading] == 0)
     onset = int(at_rest[-1]) + 1 if at_rest.size else 0
     direction = 1 if leading < len(_ALLOWANCES) else -1
-    place = limits.reference
     return Watch(len(later), height, place + alarm, place + onset, direction)
 
 

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -67,6 +69,31 @@ class TestAWatch:
         assert found.direction == direction
         assert 150 <= found.alarm < 190
         assert 120 <= found.onset <= found.alarm
+
+    def test_a_look_finds_a_small_lasting_change_that_no_sum_does(self, limits):
+        rng = generator(9)
+        values = (rng.random(250) < 0.9).astype(float)
+        values[100:] = rng.random(150) < 0.65
+        blind = replace(limits, looks=(), look_rate=0.0)
+
+        found = watch(values, limits, generator(1))
+
+        assert watch(values, blind, generator(1)).alarm is None
+        assert found.direction == -1
+        assert found.alarm + 1 - limits.reference in limits.looks
+        assert 70 <= found.onset <= 130
+
+    @given(st.lists(st.sampled_from([0.0, 1.0]), max_size=60), st.integers(0, 60))
+    @settings(max_examples=50)
+    def test_watching_on_moves_no_alarm(self, values, end):
+        small = Limits(5, 40, RATE, np.full(6, 4.0), (10, 20, 40), 0.02)
+
+        whole, part = (watch(row, small, generator(3)) for row in (values, values[:end]))
+
+        if part.alarm is not None:
+            assert (whole.alarm, whole.onset) == (part.alarm, part.onset)
+        elif whole.alarm is not None:
+            assert whole.alarm >= end
 
     @given(st.lists(FINITE, max_size=60), st.integers(0, 9))
     @settings(max_examples=50)
