@@ -37,7 +37,9 @@ class Range:
 
     @property
     def spread(self) -> Spread:
-        """The mean with the lowest and the highest."""
+        """The mean with the lowest and the highest, which one language alone has not."""
+        if len(self.by_language) < 2:
+            return Spread(self.mean, math.nan, math.nan)
         return Spread(self.mean, self.low, self.high)
 
 

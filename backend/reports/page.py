@@ -25,6 +25,8 @@ from backend.errors import InputError
 from backend.quality.intervals import Interval
 
 DASH, MINUS = "–", "−"
+LONG = 24
+"""Tables of more rows scroll under their headings; on paper they are whole."""
 NOT_STATED = "not stated"
 NO_SEED = "none: nothing was drawn"
 _ID = re.compile(r'(\bid="|url\(#|href="#)')
@@ -265,7 +267,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals.update(shown=shown, bounds=bounds, inline=_inline)
+    environment.globals.update(shown=shown, bounds=bounds, inline=_inline, LONG=LONG)
     kinds = {"Text": Text, "Table": Table, "Figure": Figure}
     for name, kind in kinds.items():
         environment.tests[name.lower()] = _is_a(kind)

@@ -2,10 +2,11 @@
 
 import json
 import os
+import sys
 from pathlib import Path
 
 import pytest
-from browsing import HEIGHT, show_height, start_browser
+from browsing import HEIGHT, WIDTH, show_height, start_browser
 from selenium.webdriver.common.by import By
 from typer.testing import CliRunner
 
@@ -33,6 +34,12 @@ return [...document.querySelectorAll('svg text, td, th, p, .bounds')].map(elemen
   const ink = light(element.closest('svg') ? style.fill : style.color);
   return (Math.max(ink, paper) + .05) / (Math.min(ink, paper) + .05);
 }).reduce((a, b) => Math.min(a, b));
+"""
+
+
+HIDDEN = """
+return [...document.querySelectorAll('.scroll, .made summary')].filter(box =>
+  box.scrollHeight > box.clientHeight + 2 && getComputedStyle(box).overflowY != 'visible').length;
 """
 
 
@@ -67,14 +74,19 @@ def recordings(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def folder(request, recordings, tmp_path_factory):
-    """Where the report is."""
+    """Where the report is. It names its command as somebody beside the recordings would give it."""
     if KEEP_PICTURES:
         recordings = request.getfixturevalue("research_data") / "llm_responses"
-    out = tmp_path_factory.mktemp("report")
-    command = ["evaluate", "--recordings", recordings, "--out", out, "--price", "fair=1,2"]
-    result = CliRunner().invoke(app, list(map(str, command)))
+    here = tmp_path_factory.mktemp("report")
+    (here / "llm_responses").symlink_to(recordings)
+    command = ["evaluate", "--recordings", "llm_responses", "--out", "report"]
+    command += [] if KEEP_PICTURES else ["--price", "fair=1,2"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(here)
+        patch.setattr(sys, "argv", ["harambee", *command])
+        result = CliRunner().invoke(app, command)
     assert result.exit_code == 0, result.output
-    return out
+    return here / "report"
 
 
 @pytest.fixture
@@ -160,6 +172,26 @@ def test_a_narrow_screen_scrolls_tables_and_not_the_page(page):
     show_height(page, HEIGHT)
 
 
+def test_what_made_a_table_is_a_line_that_opens(page):
+    made = page.find_element(By.CSS_SELECTOR, "details.made")
+    line, words = made.find_element(By.TAG_NAME, "summary"), made.find_element(By.TAG_NAME, "dl")
+    assert line.size["height"] < 30
+    assert "harambee evaluate --recordings llm_responses" in line.text
+    assert not words.is_displayed()
+    line.click()
+    assert words.is_displayed()
+    assert page.execute_script("return document.documentElement.scrollWidth") <= WIDTH
+    line.click()
+
+
+def test_on_paper_every_table_is_whole_and_says_what_made_it(page):
+    page.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    lines = page.find_elements(By.CSS_SELECTOR, "details.made summary")
+    assert all("seed" in line.text for line in lines)
+    assert page.execute_script(HIDDEN) == 0
+    page.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
+
+
 def test_it_says_who_is_best(page, keep):
     chosen = page.find_element(By.CSS_SELECTOR, "tr.strong th").text
     assert chosen in page.find_element(By.CSS_SELECTOR, ".lead").text
@@ -169,4 +201,6 @@ def test_it_says_who_is_best(page, keep):
         ("Where annotators agree", "evaluation-agreement.png"),
     ):
         assert keep(name, section(page, title).find_element(By.TAG_NAME, "svg")) > BLANK_BYTES
+    ranges = section(page, "From the worst").find_elements(By.CLASS_NAME, "scroll")
+    assert keep("evaluation-ranges.png", ranges[1]) > BLANK_BYTES
     assert keep("evaluation.png") > BLANK_BYTES

@@ -136,7 +136,7 @@ class TestErrors:
 
     def test_most_spurious_spans_are_organisations(self, cells):
         spurious = {label: kinds.get("spurious", 0) for label, kinds in self.totals(cells).items()}
-        assert spurious["ORG"] > 0.4 * sum(spurious.values())
+        assert spurious["ORG"] > 0.5 * sum(spurious.values())
 
     @staticmethod
     def totals(cells):
@@ -194,6 +194,11 @@ class TestReferral:
     def test_a_fifth_with_most_entropy_beats_a_random_fifth_by_1_to_7(self, span):
         low, high = span("gain of referring 20% by entropy", GPT)
         assert (round(100 * low), round(100 * high)) == (1, 7)
+
+    def test_two_fifths_gain_more_than_was_said(self, span):
+        # Said to be 1 to 7 as well; no measure of disagreement gives both.
+        low, high = span("gain of referring 40% by spans", GPT)
+        assert (round(100 * low, 1), round(100 * high, 1)) == (2.9, 8.9)
 
     @pytest.mark.parametrize("share", ["20%", "40%"])
     @pytest.mark.parametrize("chosen_by", ["spans", "entropy"])

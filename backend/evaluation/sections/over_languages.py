@@ -41,7 +41,7 @@ def over_languages_section(found: Evaluation) -> Section:
         Text(MEANING),
         *_annotators_table("Quality", found, told, list(quality(found.labels))),
         *_annotators_table("Asked again", found, told, list(STABILITY)),
-        *_pairs_tables(found, told),
+        *_pairs_table(found, told),
     ]
     return Section(title, blocks)
 
@@ -72,27 +72,32 @@ def _spread(known: dict[tuple[str, str], Range], figure: str) -> Callable[[str],
     return cell_of
 
 
-def _pairs_tables(found: Evaluation, told: Sequence[Range]) -> list[Table]:
-    tables = []
-    for basis in (FIRSTS, SETTLED):
-        known = {(each.figure, each.who): each for each in told if each.basis == basis}
-        every_two = combinations(found.annotators, 2)
-        pairs = [pair for pair in every_two if (BOTH, " and ".join(pair)) in known]
-        if pairs:
-            caption = f"Share of spans that is right, of every two annotators: {basis}"
-            note = MAJORITIES if basis == SETTLED else ""
-            tables.append(table_of(caption, pairs, _pair_columns(known), note))
-    return tables
+def _pairs_table(found: Evaluation, told: Sequence[Range]) -> list[Table]:
+    bases = [basis for basis in (FIRSTS, SETTLED) if any(each.basis == basis for each in told)]
+    with_both = {each.who for each in told if each.figure == BOTH}
+    every_two = combinations(found.annotators, 2)
+    pairs = [pair for pair in every_two if " and ".join(pair) in with_both]
+    if not pairs:
+        return []
+    columns: list[Filled[Pair]] = [(Column("annotators"), ", ".join)]
+    for basis in bases:
+        columns += _pair_columns(basis, [each for each in told if each.basis == basis])
+    caption = "Share of spans that is right, of every two annotators: over all languages"
+    note = MAJORITIES if SETTLED in bases else ""
+    return [table_of(caption, pairs, columns, note)]
 
 
-def _pair_columns(known: dict[tuple[str, str], Range]) -> list[Filled[Pair]]:
+def _pair_columns(basis: str, told: Sequence[Range]) -> list[Filled[Pair]]:
+    known = {(each.figure, each.who): each for each in told}
     both, alone = _spread(known, BOTH), _spread(known, ALONE)
     return [
-        (Column("annotators"), ", ".join),
-        (Column("both give", percent=True), lambda pair: both(" and ".join(pair))),
-        (Column("only the first", percent=True), lambda pair: alone(" beside ".join(pair))),
+        (Column(f"{basis}: both give", percent=True), lambda pair: both(" and ".join(pair))),
         (
-            Column("only the second", percent=True),
+            Column(f"{basis}: only the first", percent=True),
+            lambda pair: alone(" beside ".join(pair)),
+        ),
+        (
+            Column(f"{basis}: only the second", percent=True),
             lambda pair: alone(" beside ".join(reversed(pair))),
         ),
     ]
