@@ -80,6 +80,18 @@ class BrokenTool(InMemoryTool):
         return len(suggestions)
 
 
+class ReadingFamily(FakeTaggerFamily):
+    """Remembers the texts that it was given to read."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.read: list[str] = []
+
+    def with_texts(self, texts: Sequence[str]) -> ReadingFamily:
+        self.read += texts
+        return self
+
+
 Open = Callable[..., Workspace]
 
 
@@ -237,6 +249,19 @@ class TestARound:
         assert "labels of other languages" in report.reason
         assert about["auxiliary"]["sources"] == ["related"]
         assert about["auxiliary"]["reason"] in report.reason
+
+    def test_a_round_reads_the_pool_and_the_labels_but_nothing_held_out(self, open_workspace):
+        tasks = [Task(str(n), text_of(n)) for n in range(40)]
+        copies = [Task(f"again {n}", text_of(n)) for n in range(20)]
+        family = ReadingFamily()
+        work = open_workspace(InMemoryTool([*tasks, *copies]), family=family)
+        label(work.tool, range(20))
+
+        loop.play_round(work)
+
+        held_out = {text_of(n) for n in range(20) if is_held_out(text_of(n), 0.3)}
+        assert held_out
+        assert set(family.read) == {text_of(n) for n in range(40)} - held_out
 
     def test_too_few_labels_say_how_many_are_needed(self, open_workspace):
         work = open_workspace()
