@@ -9,6 +9,7 @@ import pytest
 import requests
 from argilla_projects import argilla_server
 from argilla_team import Team
+from gate import Gate
 from harambee_processes import numbered_sample, scripted, wait_until
 from sqlalchemy import func, select
 
@@ -26,33 +27,48 @@ NEVER = 100_000
 @pytest.fixture(scope="module")
 def team(request, tmp_path_factory):
     examples = numbered_sample(TEXTS)
-    with ScriptedLlm(gold_with_errors(examples, LABELS, rng_seed=0)) as llm:
+    server = argilla_server(request.config)
+    with (
+        ScriptedLlm(gold_with_errors(examples, LABELS, rng_seed=0)) as llm,
+        Gate(server.url) as gate,
+    ):
         made = Team(
-            argilla_server(request.config),
+            server,
             tmp_path_factory.mktemp("killed"),
             examples,
-            argilla={"push_batch": BATCH},  # so that there is a middle to be killed in
+            argilla={"url": gate.url, "push_batch": BATCH},
             llm=scripted(llm),
             jobs={"reconcile_seconds": NEVER},
         )
-        made.llm = llm
+        made.gate = gate
         yield made
         made.close()
 
 
-def kill_when(team, verb, condition):
-    """Start a command and end it as a power cut would, once the condition holds."""
+def pushes(method, path):
+    """Whether a request sends suggestions."""
+    return method == "PUT" and path.endswith("/records/bulk")
+
+
+def reads_labels(method, path):
+    """Whether a request reads what annotators did."""
+    return method == "GET" and "include=responses" in path
+
+
+def kill_at(team, verb, matches, after):
+    """Start a command and end it as a power cut would, after so many such requests."""
     program = [sys.executable, "-m", "argilla_pipeline", "--config", str(team.harambee.config)]
+    team.gate.hold(matches, after)
     process = subprocess.Popen(
         [*program, verb],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
-    wait_until(lambda: condition() or process.poll() is not None, f"the middle of {verb}")
-    assert process.poll() is None, f"{verb} ended before it could be killed"
+    team.gate.wait()
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
+    team.gate.open()
 
 
 def is_up(team):
@@ -81,11 +97,12 @@ def current(team):
 
 class TestPush:
     def test_it_goes_on_after_a_kill_without_paying_twice(self, team):
-        kill_when(team, "push", lambda: 0 < in_round(team, 1) < TEXTS)
-        team.half = in_round(team, 1)
+        sent = 5 * BATCH
+        kill_at(team, "push", pushes, after=5)
+        assert in_round(team, 1) == sent
         paid = count(team, LedgerRow)
         said = team.command("push")
-        assert f"{TEXTS - team.half} suggestions changed" in said
+        assert f"{TEXTS - sent} suggestions changed" in said
         assert count(team, LedgerRow) == paid
         assert in_round(team, 1) == TEXTS
 
@@ -115,10 +132,14 @@ class TestWatch:
 
 
 class TestPull:
-    def test_every_label_is_there_once_after_a_kill(self, team):
+    def test_every_label_is_there_once_after_a_kill_before_and_after_they_were_stored(self, team):
         new = [team.submit(record) for record in team.served(TEXTS)[: ACCEPTED - 1]]
         team.responses = [team.first, *new]
-        kill_when(team, "pull", lambda: len(team.work().tasks.labelled()) > 1)
+        stored = []
+        for after in (0, 1):
+            kill_at(team, "pull", reads_labels, after)
+            stored.append(len(team.in_the_store()))
+        assert stored == [1, ACCEPTED]
         team.command("pull")
         assert team.in_the_store() == sorted(team.responses)
         assert count(team, AnnotationRow) == ACCEPTED
@@ -126,7 +147,8 @@ class TestPull:
 
 class TestRound:
     def test_it_ends_in_one_round_after_a_kill_in_its_push(self, team):
-        kill_when(team, "round", lambda: in_round(team, 2))
+        kill_at(team, "round", pushes, after=1)
+        assert in_round(team, 2) == BATCH
         assert [report.number for report in team.work().rounds.all()] == [0]
         team.command("round")
         assert [report.number for report in team.work().rounds.all()] == [0, 1]
