@@ -75,7 +75,7 @@ def test_a_call_that_fails_says_how_and_what_it_cost(provider, fault, outcome, r
 
 def test_a_call_that_hangs_ends_at_the_timeout_and_may_have_been_billed(provider: Provider):
     provider.server.fail_next(Fault.HANG)
-    reply = provider.ask(timeout=0.3)
+    reply = provider.ask(timeout=1.0)
     assert isinstance(reply, Failure)
     assert (reply.outcome, reply.usage) == (Outcome.UNREACHABLE, UNKNOWN)
     assert len(provider.server.calls) == 1

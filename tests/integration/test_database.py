@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import processes
@@ -184,20 +185,17 @@ class TestLargeProjects:
         many = [Suggestion(str(number), (), 0.5, source) for number in range(5000)]
         tasks.replace_tasks(Task(item.task_id, "text") for item in many)
         version = suggestions.version_for(many)
-        counts: list[int] = []
-        done = threading.Event()
+        marked = text("SELECT count(*) FROM tasks WHERE pushed_version IS NOT NULL")
 
-        def write_hints() -> None:
-            while not done.is_set():
-                with database.read() as session:
-                    marked = text("SELECT count(*) FROM tasks WHERE pushed_version IS NOT NULL")
-                    counts.append(session.scalar(marked) or 0)
-                inbox.put("ANNOTATION_CREATED", ["1"], [])
+        def with_a_webhook_half_way() -> Iterator[Suggestion]:
+            yield from many[:2500]
+            inbox.put("ANNOTATION_CREATED", ["1"], [])
+            with database.read() as session:
+                assert 0 < session.scalar(marked) < len(many)
+            yield from many[2500:]
 
-        webhook = threading.Thread(target=write_hints)
-        webhook.start()
-        suggestions.mark_pushed(many, version)
-        done.set()
-        webhook.join()
+        suggestions.mark_pushed(with_a_webhook_half_way(), version)
 
-        assert any(0 < count < len(many) for count in counts)
+        assert inbox.count_waiting() == 1
+        with database.read() as session:
+            assert session.scalar(marked) == len(many)

@@ -12,7 +12,6 @@ from backend.jobs import JobQueue, make_huey
 from backend.operations import SECRET_HEADER
 from backend.store.inbox import Inbox
 
-LABEL_STUDIO_WAITS_SECONDS = 1.0
 DEEP = 200_000
 
 
@@ -242,7 +241,7 @@ class TestMalformedRequests:
 
 
 class TestWhileALongJobRuns:
-    def test_events_are_answered_within_the_second_that_label_studio_waits(self, backend, project):
+    def test_events_are_answered_without_waiting_for_its_end(self, backend, project):
         started, release = threading.Event(), threading.Event()
 
         def train(_project_id, progress):
@@ -264,14 +263,18 @@ class TestWhileALongJobRuns:
         started.wait()
 
         with backend.listening() as url:
-            slowest = max(
-                requests.post(f"{url}/webhook", json=saved(task, task), timeout=60).elapsed
+            answers = [
+                requests.post(f"{url}/webhook", json=saved(task, task), timeout=60)
                 for task in range(50)
-            )
+            ]
+        (meanwhile,) = (
+            job.state for job in backend.services.jobs.recent(project.id) if job.kind == "learn"
+        )
         release.set()
         worker.join()
 
-        assert slowest.total_seconds() < LABEL_STUDIO_WAITS_SECONDS
+        assert {answer.status_code for answer in answers} == {200}
+        assert meanwhile is JobState.RUNNING
         assert len(waiting(backend, project)) == 50
         done = [job for job in backend.services.jobs.recent(project.id) if job.kind == "learn"]
         assert [job.state for job in done] == [JobState.DONE]

@@ -261,7 +261,7 @@ def test_readers_see_whole_taggers_while_versions_change(folder, shelf):
 
     def read():
         seen = []
-        while not done.is_set():
+        while not done.is_set() or not seen:
             seen.append(serving_word(reader))
         return seen
 

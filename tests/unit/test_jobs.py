@@ -228,14 +228,17 @@ class TestLease:
             wait_until(lambda: lease.report(1, 2))
 
     def test_a_short_trouble_of_the_database_loses_nothing(self, table: MemoryJobTable) -> None:
+        job = table.jobs[table.enqueue(JobKind.LEARN, 1)]
         table.down = True
-        lease = Lease(table, JOB, seconds=30.0)
+        lease = Lease(table, job, seconds=30.0)
         lease.start()
         lease.report(1, 2)
         table.down = False
 
         lease.report(2, 2)
         lease.stop()
+
+        assert (table.jobs[job.id].done, table.jobs[job.id].total) == (2, 2)
 
 
 class TestTicker:
