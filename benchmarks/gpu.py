@@ -3,7 +3,9 @@
 Everything is harambee's own code path: its batches, its steps, its tagger. Beside it a plain large
 matrix product is measured in the same run, as the rate that the card reaches in bfloat16; the share
 of it is the model's floating point operations (``Shape.flops_per_piece``; three forward passes'
-worth for a training step) by the time they took. Padding does not count as work done.
+worth for a training step) by the time they took. Padding does not count as work done. For cards
+whose maker states a rate, the share of that is given too; nothing reaches it. Memory is what torch
+had allocated at most, weights and the optimiser's state included.
 
 Without a CUDA device this says so and ends well. ``--toy`` runs a tiny shape on the CPU, which
 tests that everything but the card works; its figures mean nothing.
@@ -12,6 +14,9 @@ tests that everything but the card works; its figures mean nothing.
 from __future__ import annotations
 
 import argparse
+import gc
+import math
+import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,6 +28,7 @@ from harness import Arm, compare, report
 from transformer_parts import SCHEME, Shape, examples, minilm
 
 from backend.settings import TaggerSettings
+from backend.tagger.batching import length_buckets
 from backend.tagger.devices import Device, find_device
 from backend.tagger.encoding import IGNORED, LabelledPieces, WordEncoder
 from backend.tagger.pretrained import quiet, read_base
@@ -32,6 +38,18 @@ from backend.tagger.transformer_tagger import TransformerTagger
 from backend.tagger.variants import Form
 from backend.text.bio import tag_names
 from backend.text.tokens import tokenise
+
+STATED = {
+    "H200 NVL": 836e12,
+    "H200": 989e12,
+    "H100 80GB HBM3": 989e12,
+    "H100 PCIe": 756e12,
+    "A100": 312e12,
+    "L40S": 362e12,
+    "L4": 121e12,
+}
+"""Floating point operations a second in dense bfloat16, from NVIDIA's data sheets, by words of the
+card's name; of several that fit, the first."""
 
 N_TAGS = len(tag_names(SCHEME.labels))
 TRAINING_PASSES = 3  # forward, and twice that backward
@@ -108,6 +126,20 @@ def synchronise(device: Device) -> None:
         torch.cuda.synchronize()
 
 
+def forget_memory(device: Device) -> None:
+    """Let go of earlier models, so that the peak that is read next is the next one's own."""
+    gc.collect()
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats()
+
+
+def stated_rate(name: str) -> float | None:
+    """The rate that the maker of a card states, ``None`` for one that is not in the table."""
+    fitting = (rate for part, rate in STATED.items() if re.search(rf"\b{part}\b", name))
+    return next(fitting, None)
+
+
 def matrix_rate(size: Size, device: Device) -> float:
     """Floating point operations a second of a plain product of two square matrices."""
     left, right = (
@@ -129,31 +161,36 @@ def training(
 ) -> dict[str, float]:
     """Step time in seconds, pieces a second and memory of fine-tuning every weight."""
     torch.manual_seed(0)
+    lengths = [len(row.pieces) for row in rows]
+    an_epoch = len(length_buckets(lengths, batch_tokens))
+    # Whole epochs where there is time for one, so that the mean batch is what was measured.
+    steps = math.ceil(size.steps / an_epoch) * an_epoch if an_epoch <= size.steps else size.steps
+    forget_memory(device)
     model = size.shape.model(N_TAGS).to(device.type)
-    clock = Clock(device, size.warm_up, size.warm_up + size.steps)
+    first = (
+        math.ceil(size.warm_up / an_epoch) * an_epoch if an_epoch <= size.steps else size.warm_up
+    )
+    clock = Clock(device, first, first + steps)
     plan = TrainingPlan(
         windows=rows,
         pad_id=1,
         learning_rate=1e-5,
-        epochs=1,
-        min_steps=size.warm_up + size.steps,
+        epochs=0,
+        min_steps=first + steps,
         batch_tokens=batch_tokens,
         device=device,
         seed=0,
     )
-    if device.type == "cuda":
-        torch.cuda.reset_peak_memory_stats()
     form = Form("full", frozenset(), unknown=3)
     train_in_form(model, plan, form, clock)
-    lengths = [len(row.pieces) for row in rows]
-    pieces = sum(lengths) / plan.steps_per_epoch  # of a step, on the mean
+    pieces = sum(lengths) / an_epoch  # of a step, on the mean
     flops = sum(TRAINING_PASSES * size.shape.flops_per_piece(n) * n for n in lengths)
     seconds = clock.seconds_per_step
     return {
         "batch_tokens": batch_tokens,
         "step_seconds": seconds,
         "pieces_per_second": pieces / seconds,
-        "flops_per_second": flops / plan.steps_per_epoch / seconds,
+        "flops_per_second": flops / an_epoch / seconds,
         "gigabytes": torch.cuda.max_memory_allocated() / 1e9 if device.type == "cuda" else 0.0,
     }
 
@@ -184,6 +221,14 @@ def window_lengths(texts: Sequence[str], encoder: WordEncoder) -> list[int]:
     return [len(window.pieces) for text in texts for window in encoder.encode(text, tokenise(text))]
 
 
+def shares(measured: dict[str, float], rate: float, stated: float | None) -> dict[str, float]:
+    """Of the rate that was measured, and of the stated one where there is one."""
+    found = {"share": measured["flops_per_second"] / rate}
+    if stated:
+        found["share_of_stated"] = measured["flops_per_second"] / stated
+    return found
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--toy", action="store_true", help="a tiny shape on the CPU")
@@ -198,7 +243,10 @@ def main() -> None:
     rows = random_rows(size, np.random.default_rng(0))
     rate = matrix_rate(size, device)
     print(f"{device.describe()}, torch {torch.__version__}")
-    print(f"plain product of {size.matrix} x {size.matrix}: {rate / 1e12:.4g} TFLOP/s")
+    stated = stated_rate(device.name) if device.dtype is torch.bfloat16 else None
+    share = f", {rate / stated:.0%} of the stated rate" if stated else ""
+    product = f"{size.matrix} x {size.matrix}, {str(device.dtype).removeprefix('torch.')}"
+    print(f"plain product of {product}: {rate / 1e12:.4g} TFLOP/s{share}")
 
     measured = [training(size, device, rows, batch) for batch in size.batches]
     for each in measured:
@@ -227,8 +275,9 @@ def main() -> None:
         shape=size.shape.name,
         toy=arguments.toy,
         matrix_flops_per_second=rate,
-        training=[each | {"share": each["flops_per_second"] / rate} for each in measured],
-        tagging=tagged | {"share": tagged["flops_per_second"] / rate},
+        stated_flops_per_second=stated,
+        training=[each | shares(each, rate, stated) for each in measured],
+        tagging=tagged | shares(tagged, rate, stated),
     )
 
 

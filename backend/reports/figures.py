@@ -49,13 +49,17 @@ WIDTH = 8.0
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """One line of a plot: points, and bounds around them where there are intervals."""
+    """One line of a plot: points, and bounds around them where there are intervals.
+
+    ``dashed``: it is somebody else's, to compare with.
+    """
 
     name: str
     x: Sequence[float]
     y: Sequence[float]
     low: Sequence[float] | None = None
     high: Sequence[float] | None = None
+    dashed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +104,45 @@ def learning_curve(
 
     ends = "; ".join(f"{line.name} ends at {line.y[-1]:.3g}" for line in series if len(line.y))
     return Figure(caption, svg_of(WIDTH, 4.2, draw), f"{y_label} over {x_label}: {ends}.")
+
+
+def learning_curve_panels(
+    caption: str, panels: Mapping[str, Sequence[Series]], x_label: str, y_label: str
+) -> Figure:
+    """Learning curves side by side on one scale; a series looks the same in every panel.
+
+    Not every panel needs every series. The panels' titles say what each measures.
+    """
+    names = list(dict.fromkeys(line.name for series in panels.values() for line in series))
+
+    def draw(grid: Sequence[Axes]) -> None:
+        for axes, (title, series) in zip(grid, panels.items(), strict=True):
+            for line in series:
+                colour, marker = _style(names.index(line.name))
+                style = (0, (5, 2)) if line.dashed else "-"
+                axes.plot(
+                    line.x,
+                    line.y,
+                    color=colour,
+                    marker=marker,
+                    markersize=4,
+                    linestyle=style,
+                    label=line.name,
+                )
+                if line.low is not None and line.high is not None:
+                    axes.fill_between(line.x, line.low, line.high, color=colour, alpha=0.16, lw=0)
+            axes.set_title(title, color=INK, fontsize=11, loc="left")
+            axes.set_xlabel(x_label)
+            _legend(axes, wanted=True)
+        grid[0].set_ylabel(y_label)
+
+    told = " ".join(
+        f"{title}: "
+        + "; ".join(f"{line.name} ends at {line.y[-1]:.3g}" for line in series if len(line.y))
+        + "."
+        for title, series in panels.items()
+    )
+    return Figure(caption, svg_of_grid(10.5, 4.4, 1, len(panels), draw), told)
 
 
 def reliability_diagram(

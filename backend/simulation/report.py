@@ -306,7 +306,7 @@ class Findings:
     def _paper_section(self) -> Section:
         described = list((self.plan.annotator or {}).values())
         llm = ", ".join(map(str, list(described[0].values())[:2])) if described else "left out"
-        own = Kind(self.plan.resolved(self.plan.strategies[0]))
+        own = self.plan.resolved(self.plan.strategies[0])
         return paper_section(self.outcomes, self.published, own, self.plan.tagger.kind, llm)
 
     def _assumptions(self) -> list[str]:

@@ -1,5 +1,6 @@
 """The script that measures a GPU: that it works is tested without one."""
 
+import importlib
 import json
 import subprocess
 import sys
@@ -39,3 +40,20 @@ def test_a_toy_goes_all_the_way_on_the_cpu():
     figures += [each["step_seconds"] for each in measured["training"]]
     figures += [each["share"] for each in measured["training"]]
     assert all(figure > 0 for figure in figures)
+
+
+@pytest.mark.parametrize(
+    ("card", "rate"),
+    [
+        ("NVIDIA H200", 989e12),
+        ("NVIDIA A100-SXM4-80GB", 312e12),
+        ("NVIDIA L40S", 362e12),
+        ("NVIDIA L4", 121e12),
+        ("NVIDIA L40", None),
+        ("Tesla T4", None),
+    ],
+)
+def test_a_stated_rate_is_found_by_the_cards_own_name(monkeypatch, card, rate):
+    monkeypatch.syspath_prepend(str(SCRIPT.parent))
+
+    assert importlib.import_module("gpu").stated_rate(card) == rate
