@@ -55,8 +55,8 @@ def main() -> None:
     parser.add_argument("--languages", default="bam,tsn,zul")
     parser.add_argument("--labels", type=int, default=150)
     parser.add_argument("--targets", default="150,300,600")
-    parser.add_argument("--splits", type=int, default=5)
-    parser.add_argument("--draws", type=int, default=8)
+    parser.add_argument("--splits", type=int, default=4)
+    parser.add_argument("--draws", type=int, default=6)
     arguments = parser.parse_args()
     targets = [int(number) for number in arguments.targets.split(",")]
     print("| language | labels | expected | width | came | inside | test part | inside |")

@@ -58,9 +58,12 @@ def f1_deviation(right: float, wrong: float, missed: float) -> float:
 
 
 def predict_gain(
-    measured: Sequence[Measurement], more: int, rng: np.random.Generator
+    measured: Sequence[Measurement], more: int, rng: np.random.Generator, *, plateau: bool = True
 ) -> Prediction | None:
     """What ``more`` labels beyond the last measurement are expected to bring.
+
+    Without ``plateau`` the curve may not flatten before an F1 of 1 (a = 1): of few and noisy
+    measurements two parameters are known better than three, of which one is a guess.
 
     ``None`` with fewer than three different numbers of labels: two points fit any curve.
     Deterministic for equal input and generator state.
@@ -73,13 +76,19 @@ def predict_gain(
     deviations = np.maximum([each.deviation for each in usable], _LEAST_DEVIATION)
     noise = rng.normal(size=(_SAMPLES, len(labels))) * deviations
     now = labels.max()
-    gains = _gains(labels, np.vstack([scores, scores + noise]), 1 / deviations**2, now, now + more)
+    curves = np.vstack([scores, scores + noise])
+    gains = _gains(labels, curves, 1 / deviations**2, now, now + more, plateau)
     low, high = np.quantile(gains[1:], [0.05, 0.95])
     return Prediction(more, float(gains[0]), float(low), float(high))
 
 
-def _gains(
-    labels: FloatArray, curves: FloatArray, weights: FloatArray, now: float, then: float
+def _gains(  # noqa: PLR0913, PLR0917 - what a fit needs
+    labels: FloatArray,
+    curves: FloatArray,
+    weights: FloatArray,
+    now: float,
+    then: float,
+    plateau: bool,
 ) -> FloatArray:
     """(n_curves,) rises between two numbers of labels, of each curve's best power law.
 
@@ -94,7 +103,7 @@ def _gains(
     spread = ((falls - mean_fall[:, None]) ** 2) @ share
     together = (curves * share) @ falls.T - mean[:, None] * mean_fall  # (n_curves, n_exponents)
     b = np.maximum(-together / spread, 0.0)
-    a = np.clip(mean[:, None] + b * mean_fall, 0.0, 1.0)
+    a = np.clip(mean[:, None] + b * mean_fall, 0.0 if plateau else 1.0, 1.0)
     # With a on its bound, b again: the best multiple of the falls that explains a - curve.
     bound = (a <= 0.0) | (a >= 1.0)
     explained = ((a[:, :, None] - curves[:, None, :]) * falls * share).sum(axis=2)

@@ -150,9 +150,10 @@ def projection_report(found: Projection, command: str, data: str) -> Report:
     rows: list[list[Cell]] = [[str(at.labels), at.f1, "measured"] for at in found.seen]
     rows += [[str(at.labels), at.f1, "expected"] for at in found.expected]
     note = (
-        f"Measured: means over {found.splits} divisions of the {found.labels} labelled texts with "
-        "95% t-intervals, in random order. Expected: a power law through them, 90% as far as it "
-        "holds. A query strategy does better than a random order."
+        f"Measured: {found.splits} times a quarter of the {found.labels} labelled texts was held "
+        "out and the rest learnt from in random order; 95% by resampling texts. Expected: a power "
+        "law through that, 90% as far as it holds, for texts like the labelled ones. A query "
+        "strategy does better than a random order."
     )
     blocks: list[Block] = [figure, PageTable("F1 in %", columns, rows, note), Text(note)]
     return Report(

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
+import numpy as np
+
 from backend.domain import Example, SourceKind, Span, SpanScores, Suggestion
-from backend.protocols import Tagger
+from backend.protocols import FloatArray, Tagger
 from backend.quality.span_f1 import span_scores
 
 
@@ -16,6 +18,19 @@ def tagger_scores(tagger: Tagger, examples: Sequence[Example]) -> SpanScores | N
         example.task_id: tagging.spans for example, tagging in zip(examples, taggings, strict=True)
     }
     return _scores(examples, lambda example: found[example.task_id])
+
+
+def counts_by_text(tagger: Tagger | None, examples: Sequence[Example]) -> FloatArray:
+    """Right, spurious and missed spans (n_examples, 3) of each text; no tagger finds none."""
+    if tagger is None:
+        found: list[Sequence[Span]] = [()] * len(examples)
+    else:
+        found = [one.spans for one in tagger.tag([example.text for example in examples])]
+    scores = [span_scores([pair]) for pair in zip((e.spans for e in examples), found, strict=True)]
+    return np.array(
+        [(one.true_positives, one.false_positives, one.false_negatives) for one in scores],
+        dtype=np.float64,
+    ).reshape(-1, 3)
 
 
 def suggestion_scores(

@@ -16,11 +16,11 @@ import numpy as np
 
 from backend.active_learning.learning_curve import Measurement, f1_deviation, predict_gain
 from backend.active_learning.trainer import Trainer
-from backend.domain import Example, SpanScores
+from backend.domain import Example
 from backend.errors import InputError
-from backend.protocols import reading
-from backend.quality.evaluation import tagger_scores
-from backend.quality.intervals import Interval, mean_interval
+from backend.protocols import FloatArray, reading
+from backend.quality.evaluation import counts_by_text
+from backend.quality.intervals import Interval, f1_of, percentile_interval, resampled_sums
 
 FEWEST = 40
 """Labels below which nothing can be said: the parts would be too small to learn from."""
@@ -34,7 +34,7 @@ _STEPS = 6
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """Strict span F1 in [0, 1] that taggers reached with so many of the labels."""
+    """Strict span F1 in [0, 1] that taggers reached with so many of the labels, with 95% bounds."""
 
     labels: int
     f1: Interval
@@ -92,60 +92,59 @@ def project_curve(
             f"{len(distinct)} labelled texts are here; a learning curve needs {FEWEST}, and "
             f"{_STEPS} of them with spans. Label more first."
         )
-    runs: list[list[SpanScores]] = []
-    sizes: list[int] = []
-    order: list[Example] = []
+    counts: dict[int, FloatArray] = {}
+    order = np.arange(len(distinct))
     for split in range(splits):
         progress(split, splits, "splits of the labels")
         if split % _FOLDS == 0:
-            order = [distinct[place] for place in rng.permutation(len(distinct))]
+            order = rng.permutation(len(distinct))
         held_out = order[split % _FOLDS :: _FOLDS]
-        rest = [example for at, example in enumerate(order) if at % _FOLDS != split % _FOLDS]
+        rest = [distinct[place] for place in order if place not in set(held_out.tolist())]
         rest = rest[: len(distinct) * (_FOLDS - 1) // _FOLDS]  # folds differ by a text
-        steps = {round(len(rest) * step / _STEPS) for step in range(1, _STEPS + 1)}
-        sizes = sorted(steps | {target for target in targets if target < len(rest)})
         texts = [*unlabelled, *(example.text for example in rest)]
         informed = replace(trainer, family=reading(trainer.family, texts))
-        runs.append([_scores(rest[:size], held_out, informed) for size in sizes])
+        judged = [distinct[place] for place in held_out]
+        for size in _sizes(len(rest), targets):
+            tagger = informed.train_apart(rest[:size])
+            of_size = counts.setdefault(size, np.zeros((len(distinct), 3)))
+            of_size[held_out] += counts_by_text(tagger, judged)
     progress(splits, splits, "splits of the labels")
-    measured = [_measured(size, [run[at] for run in runs]) for at, size in enumerate(sizes)]
-    seen = [
-        Seen(size, _inside(mean_interval([run[at].f1 for run in runs])))
-        for at, size in enumerate(sizes)
-    ]
-    expected = [_expected(measured, target, rng) for target in targets if target > sizes[-1]]
+    seen, measured = [], []
+    for size, of_size in counts.items():
+        at, deviation = _measured(size, of_size, rng)
+        seen.append(at)
+        measured.append(Measurement(size, at.f1.value, deviation))
+    last = measured[-1].labels
+    expected = [_expected(measured, target, rng) for target in targets if target > last]
     return Projection(len(distinct), splits, tuple(seen), tuple(expected))
 
 
-def _scores(
-    training: Sequence[Example], held_out: Sequence[Example], trainer: Trainer
-) -> SpanScores:
-    tagger = trainer.train_apart(training)
-    if tagger is None:
-        return SpanScores(0, 0, sum(len(example.spans) for example in held_out))
-    return tagger_scores(tagger, held_out) or SpanScores(0, 0, 0)
+def _sizes(labels: int, targets: Sequence[int]) -> list[int]:
+    """How many of the labels to learn from: even steps, and the targets that they suffice for."""
+    steps = {round(labels * step / _STEPS) for step in range(1, _STEPS + 1)}
+    return sorted(steps | {target for target in targets if target < labels})
 
 
-def _measured(labels: int, scores: Sequence[SpanScores]) -> Measurement:
-    """The mean over splits, and its standard deviation.
+def _measured(labels: int, counts: FloatArray, rng: np.random.Generator) -> tuple[Seen, float]:
+    """F1 of all texts that were held out together, and its standard deviation.
 
-    Only splits that hold out other labels divide the variance; it is no less than that of all
-    labels held out once.
+    ``counts``: (n_texts, 3) right, spurious and missed spans, added up over the splits. Texts are
+    resampled whole (Efron, 1979), as a text's spans are right or wrong together.
     """
-    f1 = [each.f1 for each in scores]
-    apart = min(len(scores), _FOLDS)
-    counts = np.array(
-        [(each.true_positives, each.false_positives, each.false_negatives) for each in scores]
-    )
-    right, wrong, missed = (counts.sum(axis=0) * apart / len(scores)).tolist()
-    spread = float(np.std(f1, ddof=1)) / apart**0.5 if apart > 1 else 0.0
-    return Measurement(labels, float(np.mean(f1)), max(spread, f1_deviation(right, wrong, missed)))
+    value = float(f1_of(counts.sum(axis=0)))
+    drawn = f1_of(resampled_sums(counts, rng))
+    interval = percentile_interval(value, drawn)
+    few = f1_deviation(*counts.sum(axis=0).tolist())
+    return Seen(labels, _inside(interval)), max(float(np.std(drawn)), few)
 
 
 def _expected(measured: Sequence[Measurement], target: int, rng: np.random.Generator) -> Expected:
+    """The curve that flattens nowhere; below it there is room for one that does."""
     last = measured[-1]
-    found = predict_gain(measured, target - last.labels, rng)
-    gain, low, high = (found.gain, found.low, found.high) if found else (0.0, 0.0, 1.0)
+    rising = predict_gain(measured, target - last.labels, rng, plateau=False)
+    flattening = predict_gain(measured, target - last.labels, rng)
+    gain, low, high = (rising.gain, rising.low, rising.high) if rising else (0.0, 0.0, 1.0)
+    low = min(low, flattening.low) if flattening else low
     # The bounds of the rise, and how unsure the place is from which it rises.
     reach = 1.645 * last.deviation
     value = last.f1 + gain

@@ -31,8 +31,8 @@ from backend.protocols import (
     reading,
     silent,
 )
+from backend.quality.evaluation import counts_by_text
 from backend.quality.intervals import f1_of, resampled_sums
-from backend.quality.span_f1 import span_scores
 from backend.text.conll import read_conll, to_text
 
 log = structlog.get_logger(__name__)
@@ -232,7 +232,9 @@ def cross_validate(
         tagger = replace(trainer, progress=steps).train_apart(
             _together(seen, others) if with_them else seen
         )
-        counts[with_them][held_out] = _counts(tagger, [examples[place] for place in held_out])
+        counts[with_them][held_out] = counts_by_text(
+            tagger, [examples[place] for place in held_out]
+        )
     return counts
 
 
@@ -279,18 +281,3 @@ def _together(examples: Sequence[Example], others: Sequence[Example]) -> list[Ex
 
 def _within(example: Example, scheme: LabelScheme) -> Example:
     return replace(example, spans=tuple(span for span in example.spans if span.label in scheme))
-
-
-def _counts(tagger: Tagger | None, examples: Sequence[Example]) -> FloatArray:
-    """Right, spurious and missed spans (n_examples, 3); no tagger finds none."""
-    if tagger is None:
-        return np.array([(0, 0, len(example.spans)) for example in examples], dtype=np.float64)
-    taggings = tagger.tag([example.text for example in examples])
-    scores = [
-        span_scores([(example.spans, tagging.spans)])
-        for example, tagging in zip(examples, taggings, strict=True)
-    ]
-    return np.array(
-        [(one.true_positives, one.false_positives, one.false_negatives) for one in scores],
-        dtype=np.float64,
-    )
