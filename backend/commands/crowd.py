@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Annotated
 
 import typer
@@ -15,7 +15,7 @@ from backend.commands import review
 from backend.commands.projects import ProjectOption, known_project
 from backend.commands.review import DoneOption, SendOption
 from backend.commands.terminal import console, progress_bar, teaching
-from backend.domain import ReviewItem, ReviewKind
+from backend.domain import ReviewItem, ReviewKind, Task
 from backend.laboratory.crowd import ProjectCrowd, project_crowd
 from backend.quality.audit import is_audited
 from backend.quality.crowd import NOTHING, Agreed, Candidate
@@ -54,13 +54,23 @@ def crowd(  # noqa: PLR0913, PLR0917 - one parameter per option
             for line in reasons(result, agreed, task.text):
                 console.print(f"  {line}", markup=False, soft_wrap=True)
         if send is not None:
-            candidates = [
-                ReviewItem(it.task_id, "; ".join(reasons(result, it, tasks[it.task_id].text)))
-                for it in result.queue
-                # The LLM's vote would be in the reason.
-                if not (llm and is_audited(tasks[it.task_id].text, work.audit_share))
-            ]
+            candidates = to_decide(result, tasks, work.audit_share if llm else 0.0)
             review.send(services, found, ReviewKind.ADJUDICATION, candidates, send, done)
+
+
+def to_decide(
+    result: ProjectCrowd, tasks: Mapping[str, Task], audit_share: float
+) -> list[ReviewItem]:
+    """The contested tasks with what is contested in each, in order, without audited texts.
+
+    With the LLM as one more annotator the reason tells what it says, and of audited texts nobody
+    may know that.
+    """
+    return [
+        ReviewItem(it.task_id, "; ".join(reasons(result, it, tasks[it.task_id].text)))
+        for it in result.queue
+        if not is_audited(tasks[it.task_id].text, audit_share)
+    ]
 
 
 def standing(result: ProjectCrowd) -> str:

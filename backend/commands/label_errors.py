@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Annotated
 
 import typer
@@ -11,7 +12,7 @@ from backend.commands import review
 from backend.commands.projects import ProjectOption, known_project
 from backend.commands.review import DoneOption, SendOption
 from backend.commands.terminal import console, progress_bar, teaching
-from backend.domain import ReviewItem, ReviewKind
+from backend.domain import ReviewItem, ReviewKind, Task
 from backend.laboratory.label_errors import project_label_errors
 from backend.operations import PROXY_FAMILY
 from backend.quality.audit import is_audited
@@ -46,13 +47,22 @@ def label_errors(
             line = f"{work.tool.task_link(task)}  {reason(suspect, task.text)}"
             console.print(line, markup=False, soft_wrap=True)
         if send is not None:
-            candidates = [
-                ReviewItem(it.task_id, reason(it, tasks[it.task_id].text))
-                for it in suspects
-                # Their labels count as made without a hint, so they must not get one now.
-                if not is_audited(tasks[it.task_id].text, work.audit_share)
-            ]
+            candidates = to_review(suspects, tasks, work.audit_share)
             review.send(services, found, ReviewKind.LABEL_ERRORS, candidates, send, done)
+
+
+def to_review(
+    suspects: Sequence[Suspect], tasks: Mapping[str, Task], audit_share: float
+) -> list[ReviewItem]:
+    """The suspects with their reasons, in order, without audited texts.
+
+    The labels of those count as made without a hint, so they must not get one now.
+    """
+    return [
+        ReviewItem(it.task_id, reason(it, tasks[it.task_id].text))
+        for it in suspects
+        if not is_audited(tasks[it.task_id].text, audit_share)
+    ]
 
 
 def reason(suspect: Suspect, text: str) -> str:

@@ -14,7 +14,16 @@ from argilla_pipeline.convert import spans_to_json, text_to_json
 from argilla_pipeline.migration import Migration, Target
 from argilla_pipeline.testing.argilla_server import SEARCH, SERVER, WORKER
 from argilla_pipeline.tool import ArgillaTool
-from backend.domain import NO_SOURCE, Route, Source, SourceKind, Span, Suggestion
+from backend.domain import (
+    NO_SOURCE,
+    ReviewItem,
+    ReviewKind,
+    Route,
+    Source,
+    SourceKind,
+    Span,
+    Suggestion,
+)
 from backend.errors import LabelConfigError, ToolRejectedError, ToolUnreachableError
 from backend.settings import ArgillaSettings, Settings
 
@@ -296,6 +305,29 @@ class TestOutages:
 
         assert tool.suggest(self.pushes(made), "harambee-v1", restart) == 40
         assert tool.queue(40) == made.records
+
+    def test_a_queue_of_reviews_is_whole_after_the_search_engine_was_down(self, server, made):
+        queue = [ReviewItem(record, "look again") for record in made.records[:5]]
+        made.tool.review(ReviewKind.LABEL_ERRORS, queue[:3])
+        server.stop_one(SEARCH)
+        try:
+            # Stored, and yet not found: Argilla writes to its database first.
+            with pytest.raises(ToolUnreachableError):
+                made.client.upsert(
+                    made.id, [{"id": made.records[4], "metadata": {"label_errors": 1}}]
+                )
+            with pytest.raises(ToolUnreachableError):
+                made.tool.review(ReviewKind.LABEL_ERRORS, queue)
+        finally:
+            server.start_one(SEARCH)
+        assert made.tool.review(ReviewKind.LABEL_ERRORS, queue[::-1]).tasks == 5
+        scope = {"entity": "metadata", "metadata_property": "label_errors"}
+        found, _ = made.client.search(
+            made.id, {"sort": [{"scope": scope, "order": "asc"}]}, limit=5
+        )
+        assert [raw["id"] for raw in found] == made.records[4::-1]
+        known = {"filters": {"and": [{"type": "range", "scope": scope, "ge": 1, "le": 9}]}}
+        assert made.client.search(made.id, known)[1] == 5
 
     def test_without_a_search_engine_the_queue_is_not_called_ready(self, server, made):
         server.stop_one(SEARCH)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import structlog
-from argilla_projects import ArgillaDataset, argilla_server
+from argilla_projects import ArgillaDataset, argilla_server, workspace_of
 from browsing import loaded, show_height
 from selenium.webdriver.common.by import By
 from typer.testing import CliRunner
@@ -138,6 +138,21 @@ class InArgilla:
             ARGILLA_API_KEY=server.owner.api_key,
         )
 
+    def annotator(self, name):
+        """One more annotator of the workspace; gives their id."""
+        client = self.made.client
+        user = client.create_user(f"{name}-{self.made.name}", "12345678")["id"]
+        client.add_to_workspace(workspace_of(client), user)
+        return user
+
+    def answer_as(self, user, number, spans):
+        """Submit somebody else's label beside one's own."""
+        own = {"user_id": self.made.client.me()["id"], "status": "submitted"}
+        own["values"] = self.values(label_of(number))
+        theirs = {"user_id": user, "status": "submitted", "values": self.values(spans)}
+        record = {"id": self.made.records[number], "responses": [own, theirs]}
+        self.made.client.upsert(self.made.id, [record])
+
     def values(self, spans):
         return spans_to_json(spans, self.made.tool.schema)
 
@@ -205,6 +220,9 @@ class TestLabelStudio:
         assert [row.split(" ", 1)[1] for row in rows] == [
             line.split("  ", 1)[1] for line in said if "?task=" in line
         ]
+        if KEEP_PICTURES:
+            show_height(project.browser, 380)
+            assert project.browser.save_screenshot(str(IMAGES / "label-errors.png"))
 
     def test_the_reasons_stand_beside_the_task_that_is_open(self, project):
         said = project.run("label-errors", "--send", "9")
@@ -216,9 +234,6 @@ class TestLabelStudio:
 
         assert "#001" in page_of(project.browser)
         assert "Update" in page_of(project.browser)
-        if KEEP_PICTURES:
-            show_height(project.browser, 480)
-            assert project.browser.save_screenshot(str(IMAGES / "label-errors.png"))
 
     def test_confirmed_and_corrected_labels_leave_the_one_tab(self, project):
         first, second, third = looked_at(project)
@@ -231,6 +246,27 @@ class TestLabelStudio:
         assert first[-1] == second[-1] == third[-1]
         titles = [view["data"]["title"] for view in project.client.views(project.project)]
         assert titles == ["Probably wrong, worst first (harambee)"]
+
+
+class TestCrowd:
+    def test_contested_records_get_a_place_and_what_their_annotators_say(
+        self, browser, harambee, request
+    ):
+        project = InArgilla(argilla_server(request.config), browser, harambee)
+        ada = project.annotator("ada")
+        contested = project.made.records[FORGOTTEN]
+        for number in (3, 4, FORGOTTEN):
+            spans = label_of(number) if number != FORGOTTEN else label_of(number + 4)
+            project.answer_as(ada, number, spans)
+
+        said = project.run("crowd", "--send", "9")
+
+        assert "1 task waits" in said[-2]
+        metadata = project.made.client.record(contested)["metadata"]
+        assert metadata["adjudication"] == 1
+        assert metadata["adjudication_reason"].startswith("'Lagos': ")
+        assert f"{ada} LOC" in metadata["adjudication_reason"]
+        assert "metadata=adjudication.ge1" in said[-1]
 
 
 class TestArgilla:

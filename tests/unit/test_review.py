@@ -7,8 +7,15 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend.domain import ReviewItem, Sighting
+from backend.commands.crowd import to_decide
+from backend.commands.label_errors import to_review
+from backend.domain import ReviewItem, Sighting, Span, Task
+from backend.laboratory.crowd import ProjectCrowd
 from backend.laboratory.review import next_turn
+from backend.quality.audit import is_audited
+from backend.quality.crowd import Marked, aggregate
+from backend.quality.crowd_report import adjudication_queue
+from backend.quality.label_errors import Suspect
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 IDS = "abcdef"
@@ -105,3 +112,36 @@ class TestNextTurn:
 
         assert turn(candidates, labelled, first.sightings, most) == first
         assert len(first.queue) + first.later + first.reviewed == len(labelled)
+
+
+class TestWhatIsSent:
+    TASKS = {str(n): Task(str(n), f"Lagos on trip {n}") for n in range(40)}  # noqa: RUF012 - read only
+    SHARE = 0.3
+
+    def blind(self):
+        return {key for key, task in self.TASKS.items() if is_audited(task.text, self.SHARE)}
+
+    def test_doubtful_labels_of_audited_texts_stay_out(self):
+        suspects = [Suspect(key, 0, 5, None, "LOC", 0.01) for key in self.TASKS]
+
+        sent = to_review(suspects, self.TASKS, self.SHARE)
+
+        assert [item.task_id for item in sent] == [k for k in self.TASKS if k not in self.blind()]
+        assert sent[0].reason == "'Lagos' is labelled as nothing, expected LOC (believed 1.0%)"
+
+    def test_contested_texts_go_out_with_what_people_say(self):
+        sent = to_decide(self.crowd(), self.TASKS, 0.0)
+
+        assert {item.task_id for item in sent} == set(self.TASKS)
+        assert sent[0].reason.startswith("'Lagos': ada LOC, ben nothing; probably ")
+
+    def test_contested_texts_that_are_audited_stay_out_where_the_llm_votes(self):
+        sent = to_decide(self.crowd(), self.TASKS, self.SHARE)
+
+        assert {item.task_id for item in sent} == set(self.TASKS) - self.blind()
+
+    def crowd(self):
+        said = {"ada": (Span(0, 5, "LOC"),), "ben": ()}
+        crowd = aggregate([Marked(key, said) for key in self.TASKS], ("LOC",))
+        shared = len(self.TASKS)
+        return ProjectCrowd(shared, shared, crowd, (), {}, {}, tuple(adjudication_queue(crowd)))
