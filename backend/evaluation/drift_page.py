@@ -115,7 +115,7 @@ def _watch_section(found: Drift) -> Section:
         Column("values"),
         Column("compared with"),
         Column("watched"),
-        Column("highest sum / limit", decimals=2),
+        Column("evidence / limit", decimals=2),
         Column("alarm", words=True),
     ]
     rows: list[Sequence[Cell]] = [
@@ -152,7 +152,7 @@ def _watch_section(found: Drift) -> Section:
                 "Evidence of a change; above 1 is an alarm",
                 [_thinned(line) for line in lines],
                 "labels so far",
-                "highest sum / limit",
+                "evidence / limit",
                 {"alarm": 1.0},
             )
         )
