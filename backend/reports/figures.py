@@ -1,50 +1,35 @@
-"""Plots for reports: SVG that takes its colours from the page it stands in.
-
-Drawn with matplotlib's object interface, which keeps no state between figures; the library is
-loaded when the first figure is drawn. Colours are the page's variables (``--ink``, ``--series-1``
-...), with a fallback for a viewer that has none, so that a figure is legible in light and dark.
-"""
+"""Plots for reports, each with words for somebody who cannot see it."""
 
 from __future__ import annotations
 
-import io
 import math
-import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from backend.quality.intervals import Interval
+from backend.reports.canvas import (
+    INK,
+    MARKERS,
+    QUIET,
+    SERIES,
+    WIDTH,
+    legend,
+    legend_above,
+    name_rows,
+    style_of,
+    svg_of,
+    svg_of_grid,
+)
 from backend.reports.page import Figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-# Unlikely colours that stand for the page's until the SVG is written.
-INK, QUIET, LINE = "#010101", "#020202", "#030303"
-SERIES = tuple(f"#0{number}0404" for number in range(1, 9))
-MARKERS = "osD^vPX*"
-FALLBACKS: Mapping[str, str] = {
-    INK: "var(--ink, #1d2125)",
-    QUIET: "var(--quiet, #5a636c)",
-    LINE: "var(--line, #d9dde1)",
-    **{
-        sentinel: f"var(--series-{number}, {colour})"
-        for number, (sentinel, colour) in enumerate(
-            zip(
-                SERIES,
-                (
-                    "#0b6e4f", "#c2571a", "#3d5a98", "#a3457f",
-                    "#8a6d00", "#2a8bb8", "#6b6f76", "#7a4fc0",
-                ),
-                strict=True,
-            ),
-            start=1,
-        )
-    },
-}  # fmt: skip
-_SENTINEL = re.compile("|".join(FALLBACKS))
-WIDTH = 8.0
+DASHED = (0, (4, 3))
+APART = 0.006
+"""By how much the lines of a reliability diagram stand beside each other, so that no interval
+hides another."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,25 +67,15 @@ def learning_curve(
 
     def draw(axes: Axes) -> None:
         for at, line in enumerate(series):
-            colour, marker = _style(at)
+            colour, marker = style_of(at)
             axes.plot(line.x, line.y, color=colour, marker=marker, markersize=4, label=line.name)
             if line.low is not None and line.high is not None:
                 axes.fill_between(line.x, line.low, line.high, color=colour, alpha=0.16, lw=0)
         for name, level in (references or {}).items():
-            axes.axhline(level, color=QUIET, linestyle=(0, (4, 3)), linewidth=1)
-            axes.annotate(
-                name,
-                (1, level),
-                xycoords=("axes fraction", "data"),
-                xytext=(-2, 3),
-                textcoords="offset points",
-                ha="right",
-                color=QUIET,
-                fontsize=9,
-            )
+            _level(axes, name, level)
         axes.set_xlabel(x_label)
         axes.set_ylabel(y_label)
-        _legend(axes, len(series) > 1)
+        legend(axes, len(series) > 1)
 
     ends = "; ".join(f"{line.name} ends at {line.y[-1]:.3g}" for line in series if len(line.y))
     return Figure(caption, svg_of(WIDTH, 4.2, draw), f"{y_label} over {x_label}: {ends}.")
@@ -118,8 +93,8 @@ def learning_curve_panels(
     def draw(grid: Sequence[Axes]) -> None:
         for axes, (title, series) in zip(grid, panels.items(), strict=True):
             for line in series:
-                colour, marker = _style(names.index(line.name))
-                style = (0, (5, 2)) if line.dashed else "-"
+                colour, marker = style_of(names.index(line.name))
+                style = DASHED if line.dashed else "-"
                 axes.plot(
                     line.x,
                     line.y,
@@ -133,7 +108,7 @@ def learning_curve_panels(
                     axes.fill_between(line.x, line.low, line.high, color=colour, alpha=0.16, lw=0)
             axes.set_title(title, color=INK, fontsize=11, loc="left")
             axes.set_xlabel(x_label)
-            _legend(axes, wanted=True)
+            legend(axes, wanted=True)
         grid[0].set_ylabel(y_label)
 
     told = " ".join(
@@ -154,16 +129,17 @@ def reliability_diagram(
     """Stated confidence against the share that is right, both in [0, 1]; the diagonal is honest."""
 
     def draw(axes: Axes) -> None:
-        axes.plot([0, 1], [0, 1], color=QUIET, linestyle=(0, (4, 3)), linewidth=1)
+        axes.plot([0, 1], [0, 1], color=QUIET, linestyle=DASHED, linewidth=1)
         for at, line in enumerate(series):
-            colour, marker = _style(at)
+            colour, marker = style_of(at)
+            x = [place + APART * (at - (len(series) - 1) / 2) for place in line.x]
             if line.low is not None and line.high is not None:
-                axes.vlines(line.x, line.low, line.high, color=colour, alpha=0.5, linewidth=1.2)
-            axes.plot(line.x, line.y, color=colour, marker=marker, markersize=5, label=line.name)
+                axes.vlines(x, line.low, line.high, color=colour, alpha=0.5, linewidth=1.2)
+            axes.plot(x, line.y, color=colour, marker=marker, markersize=5, label=line.name)
         axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), aspect="equal")
         axes.set_xlabel(x_label)
         axes.set_ylabel(y_label)
-        _legend(axes, len(series) > 1)
+        legend(axes, len(series) > 1)
 
     told = "; ".join(
         f"{line.name}: "
@@ -181,9 +157,8 @@ def bars(caption: str, rows: Sequence[Row], x_label: str, *, percent: bool = Fal
         for at, row in enumerate(rows):
             value, low, high = _scaled(row.interval, percent)
             axes.barh(at, value, height=0.62, color=colours[row.group], alpha=0.85, linewidth=0)
-            if math.isfinite(low) and math.isfinite(high):
-                axes.hlines(at, low, high, color=INK, linewidth=1.4)
-        _named(axes, [row.name for row in rows], x_label)
+            _bounds(axes, at, (low, high), color=INK, linewidth=1.4)
+        name_rows(axes, [row.name for row in rows], x_label)
         axes.set_xlim(left=0)
 
     return Figure(caption, svg_of(WIDTH, _row_height(rows), draw), _told(rows, percent))
@@ -206,18 +181,17 @@ def forest(
         colours = _colours(rows)
         groups = list(colours)
         if reference is not None:
-            axes.axvline(reference, color=QUIET, linestyle=(0, (4, 3)), linewidth=1)
+            axes.axvline(reference, color=QUIET, linestyle=DASHED, linewidth=1)
         for at, row in enumerate(rows):
             value, low, high = _scaled(row.interval, percent)
             colour, marker = colours[row.group], MARKERS[groups.index(row.group) % len(MARKERS)]
-            if math.isfinite(low) and math.isfinite(high):
-                axes.hlines(at, low, high, color=colour, linewidth=2.2, alpha=0.75)
+            _bounds(axes, at, (low, high), color=colour, linewidth=2.2, alpha=0.75)
             first = row.group not in {earlier.group for earlier in rows[:at]}
             label = row.group if first and row.group else None
             axes.plot(value, at, marker, color=colour, markersize=6, label=label)
-        _named(axes, [row.name for row in rows], x_label)
+        name_rows(axes, [row.name for row in rows], x_label)
         if len(groups) > 1:
-            _legend_above(axes)
+            legend_above(axes)
 
     return Figure(caption, svg_of(WIDTH, _row_height(rows), draw), _told(rows, percent))
 
@@ -243,12 +217,11 @@ def forest_panels(
             for row in rows:
                 at = names.index(row.name)
                 value, low, high = _scaled(row.interval, percent)
-                colour, marker = _style(at)
-                if math.isfinite(low) and math.isfinite(high):
-                    axes.hlines(at, low, high, color=colour, linewidth=2.2, alpha=0.75)
+                colour, marker = style_of(at)
+                _bounds(axes, at, (low, high), color=colour, linewidth=2.2, alpha=0.75)
                 axes.plot(value, at, marker, color=colour, markersize=5.5)
             axes.set_title(title, color=INK, fontsize=11, loc="left")
-            _named(axes, names, x_label)
+            name_rows(axes, names, x_label)
         for axes in grid[len(panels) :]:
             axes.set_visible(False)
 
@@ -265,11 +238,11 @@ def stacked_bars(
     def draw(axes: Axes) -> None:
         left = [0.0] * len(names)
         for at, (part, values) in enumerate(parts.items()):
-            colour, _ = _style(at)
+            colour, _ = style_of(at)
             axes.barh(range(len(names)), values, 0.66, left=left, color=colour, label=part)
             left = [so_far + value for so_far, value in zip(left, values, strict=True)]
-        _named(axes, names, x_label)
-        _legend_above(axes)
+        name_rows(axes, names, x_label)
+        legend_above(axes)
 
     told = "; ".join(
         f"{name}: " + ", ".join(f"{values[at]:.3g} {part}" for part, values in parts.items())
@@ -290,14 +263,14 @@ def scatter(
 
     def draw(axes: Axes) -> None:
         for at, (name, places) in enumerate(points.items()):
-            colour, marker = _style(at)
+            colour, marker = style_of(at)
             axes.plot(*zip(*places, strict=True), marker, color=colour, markersize=7, label=name)
         if log_x:
             axes.set_xscale("log")
         axes.set_xlabel(x_label)
         axes.set_ylabel(y_label)
         axes.set_ylim(bottom=0)
-        _legend(axes, len(points) > 1)
+        legend(axes, len(points) > 1)
 
     told = "; ".join(
         f"{name}: " + ", ".join(f"{y:.3g} at {x:.3g}" for x, y in places)
@@ -306,76 +279,30 @@ def scatter(
     return Figure(caption, svg_of(WIDTH, 4.2, draw), f"{y_label} at {x_label}: {told}.")
 
 
-def svg_of(width: float, height: float, draw: Callable[[Axes], None]) -> str:
-    """What is drawn on axes of that size (inches), as SVG: text as text, colours of the page.
-
-    The same source every time. Names are shown as they are: no dollar sign begins mathematics.
-    """
-    return svg_of_grid(width, height, 1, 1, lambda grid: draw(grid[0]))
+def _bounds(axes: Axes, at: float, bounds: tuple[float, float], **style: Any) -> None:
+    """The interval of a row, where it is known."""
+    if all(map(math.isfinite, bounds)):
+        axes.hlines(at, *bounds, **style)
 
 
-def svg_of_grid(
-    width: float, height: float, rows: int, columns: int, draw: Callable[[Sequence[Axes]], None]
-) -> str:
-    """What is drawn on several axes, row by row, that share their scales; see :func:`svg_of`."""
-    from matplotlib import rc_context  # noqa: PLC0415 - slow to load
-    from matplotlib.figure import Figure as Canvas  # noqa: PLC0415
-
-    target = io.StringIO()
-    with rc_context({"svg.fonttype": "none", "svg.hashsalt": "harambee", "text.parse_math": False}):
-        canvas = Canvas(figsize=(width, height), layout="constrained")
-        grid = canvas.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
-        for axes in grid.flat:
-            _dress(axes)
-        draw(list(grid.flat))
-        canvas.savefig(target, format="svg", transparent=True, metadata={"Date": None})
-    return _SENTINEL.sub(lambda match: FALLBACKS[match.group()], target.getvalue())
-
-
-def _dress(axes: Axes) -> None:
-    """Quiet axes: no box, a grid that is hardly there."""
-    for side in ("top", "right"):
-        axes.spines[side].set_visible(False)
-    for side in ("left", "bottom"):
-        axes.spines[side].set_color(QUIET)
-    axes.grid(color=LINE, linewidth=0.8)
-    axes.set_axisbelow(True)
-    axes.tick_params(colors=INK, labelsize=10, length=0)
-    axes.xaxis.label.set(color=INK, size=10.5)
-    axes.yaxis.label.set(color=INK, size=10.5)
-
-
-def _style(at: int) -> tuple[str, str]:
-    return SERIES[at % len(SERIES)], MARKERS[at % len(MARKERS)]
+def _level(axes: Axes, name: str, level: float) -> None:
+    """A level line with its name at its right end."""
+    axes.axhline(level, color=QUIET, linestyle=DASHED, linewidth=1)
+    axes.annotate(
+        name,
+        (1, level),
+        xycoords=("axes fraction", "data"),
+        xytext=(-2, 3),
+        textcoords="offset points",
+        ha="right",
+        color=QUIET,
+        fontsize=9,
+    )
 
 
 def _colours(rows: Sequence[Row]) -> dict[str, str]:
     groups = list(dict.fromkeys(row.group for row in rows))
     return {group: SERIES[at % len(SERIES)] for at, group in enumerate(groups)}
-
-
-def _legend(axes: Axes, wanted: bool) -> None:
-    if wanted:
-        legend = axes.legend(frameon=False, fontsize=10, labelcolor=INK, loc="best")
-        legend.set_in_layout(True)
-
-
-def _legend_above(axes: Axes) -> None:
-    axes.legend(
-        frameon=False,
-        fontsize=9.5,
-        labelcolor=INK,
-        ncols=3,
-        loc="lower left",
-        bbox_to_anchor=(0, 1),
-    )
-
-
-def _named(axes: Axes, names: Sequence[str], x_label: str) -> None:
-    axes.set_yticks(range(len(names)), names)
-    axes.set_ylim(len(names) - 0.4, -0.6)
-    axes.grid(visible=False, axis="y")
-    axes.set_xlabel(x_label)
 
 
 def _row_height(rows: Sequence[Row]) -> float:
