@@ -67,18 +67,15 @@ def learning_curve(
 
     def draw(axes: Axes) -> None:
         for at, line in enumerate(series):
-            colour, marker = style_of(at)
-            axes.plot(line.x, line.y, color=colour, marker=marker, markersize=4, label=line.name)
-            if line.low is not None and line.high is not None:
-                axes.fill_between(line.x, line.low, line.high, color=colour, alpha=0.16, lw=0)
+            _curve(axes, line, at)
         for name, level in (references or {}).items():
             _level(axes, name, level)
         axes.set_xlabel(x_label)
         axes.set_ylabel(y_label)
         legend(axes, len(series) > 1)
 
-    ends = "; ".join(f"{line.name} ends at {line.y[-1]:.3g}" for line in series if len(line.y))
-    return Figure(caption, svg_of(WIDTH, 4.2, draw), f"{y_label} over {x_label}: {ends}.")
+    told = f"{y_label} over {x_label}: {_ends(series)}."
+    return Figure(caption, svg_of(WIDTH, 4.2, draw), told)
 
 
 def learning_curve_panels(
@@ -93,30 +90,13 @@ def learning_curve_panels(
     def draw(grid: Sequence[Axes]) -> None:
         for axes, (title, series) in zip(grid, panels.items(), strict=True):
             for line in series:
-                colour, marker = style_of(names.index(line.name))
-                style = DASHED if line.dashed else "-"
-                axes.plot(
-                    line.x,
-                    line.y,
-                    color=colour,
-                    marker=marker,
-                    markersize=4,
-                    linestyle=style,
-                    label=line.name,
-                )
-                if line.low is not None and line.high is not None:
-                    axes.fill_between(line.x, line.low, line.high, color=colour, alpha=0.16, lw=0)
+                _curve(axes, line, names.index(line.name))
             axes.set_title(title, color=INK, fontsize=11, loc="left")
             axes.set_xlabel(x_label)
             legend(axes, wanted=True)
         grid[0].set_ylabel(y_label)
 
-    told = " ".join(
-        f"{title}: "
-        + "; ".join(f"{line.name} ends at {line.y[-1]:.3g}" for line in series if len(line.y))
-        + "."
-        for title, series in panels.items()
-    )
+    told = " ".join(f"{title}: {_ends(series)}." for title, series in panels.items())
     return Figure(caption, svg_of_grid(10.5, 4.4, 1, len(panels), draw), told)
 
 
@@ -277,6 +257,28 @@ def scatter(
         for name, places in points.items()
     )
     return Figure(caption, svg_of(WIDTH, 4.2, draw), f"{y_label} at {x_label}: {told}.")
+
+
+def _curve(axes: Axes, line: Series, at: int) -> None:
+    """A line with its band, in the look of that number."""
+    colour, marker = style_of(at)
+    look = DASHED if line.dashed else "-"
+    axes.plot(
+        line.x,
+        line.y,
+        color=colour,
+        marker=marker,
+        markersize=4,
+        linestyle=look,
+        label=line.name,
+    )
+    if line.low is not None and line.high is not None:
+        axes.fill_between(line.x, line.low, line.high, color=colour, alpha=0.16, lw=0)
+
+
+def _ends(series: Sequence[Series]) -> str:
+    """Where each line ends, in words."""
+    return "; ".join(f"{line.name} ends at {line.y[-1]:.3g}" for line in series if len(line.y))
 
 
 def _bounds(axes: Axes, at: float, bounds: tuple[float, float], **style: Any) -> None:
