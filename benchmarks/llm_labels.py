@@ -22,6 +22,7 @@ from pathlib import Path
 
 import numpy as np
 from harness import Comparison, Measured, report
+from scipy import stats
 
 from backend.active_learning.choosing import choose_for_humans
 from backend.active_learning.mixing import learn_from_both
@@ -122,6 +123,26 @@ def keep(path: Path | None, asked: str, row: dict[str, float | str]) -> None:
             file.write(json.dumps({"asked": asked, "row": row}) + "\n")
 
 
+def share_of_all_human(rows: Sequence[dict[str, float | str]]) -> dict[str, tuple[float, float]]:
+    """By language and on the mean: ratio of the mean F1, and half its 95% interval over seeds.
+
+    Student's t over seeds, of languages' mean F1 in each; ``nan`` where there is but one seed.
+    """
+    found = {}
+    for name in (*dict.fromkeys(str(row["language"]) for row in rows), "mean"):
+        own = [row for row in rows if name in {row["language"], "mean"}]
+        ratios = []
+        for seed in dict.fromkeys(row["seed"] for row in own):
+            of_seed = [row for row in own if row["seed"] == seed]
+            ratios.append(means(of_seed, "both") / means(of_seed, "all human"))
+        half = float("nan")
+        if len(ratios) > 1:
+            width = stats.t.ppf(0.975, len(ratios) - 1)
+            half = width * statistics.stdev(ratios) / len(ratios) ** 0.5
+        found[name] = (round(means(own, "both") / means(own, "all human"), 4), round(half, 4))
+    return found
+
+
 def means(rows: Sequence[dict[str, float | str]], column: str) -> float:
     return statistics.mean(float(row[column]) for row in rows)
 
@@ -158,6 +179,9 @@ def main() -> None:
                 f"{row['LLM only']:8}  {row['both']:5}  {row['all human']:9}  {row['mix']}",
                 flush=True,
             )
+    shares = share_of_all_human(rows)
+    for name, (share, half) in shares.items():
+        print(f"{name:8} both / all human {share:.1%} +- {half:.1%}")
     losses = {}
     for language in arguments.languages.split(","):
         own = [row for row in rows if row["language"] == language]
@@ -170,7 +194,7 @@ def main() -> None:
             Measured("both", tuple(float(row["both"]) for row in rows)),
             "F1",
         ),
-        of_all_human=round(means(rows, "both") / means(rows, "all human"), 4),
+        of_all_human=shares["mean"][0],
         below_the_better_route=losses,
         model=arguments.model,
         rows=rows,

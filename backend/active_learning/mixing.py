@@ -109,10 +109,10 @@ def learn_from_both(
 
     ``llm`` may hold texts that humans labelled as well: they are never learnt from, and tell how
     the LLM errs. ``mix`` forces a way; ``None`` chooses by cross-validation in ``folds`` folds,
-    which trains up to ``4 * folds`` taggers more; where a share of the LLM's labels does better
-    than all, up to ``6 * folds``. Labels as they are are not tried where human labels show the LLM
-    to be worse than a tagger that learnt from these alone. Weights of the examples count in every
-    way.
+    which trains up to ``4 * folds + 1`` taggers more; where a share of the LLM's labels does better
+    than all, up to ``6 * folds + 1``. Uncorrected labels are not tried where human labels show the
+    LLM to be worse than a tagger that learnt from these alone. Weights of the examples count in
+    every way.
 
     Raises :class:`~backend.errors.InputError` where the labels hold no span to learn from.
     """
