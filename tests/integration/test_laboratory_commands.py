@@ -154,3 +154,16 @@ class TestLabelErrors:
 
         assert result.exit_code == 1
         assert "too few" in result.stderr
+
+    def test_sending_needs_a_token_and_says_which(self, project, run):
+        result = run("label-errors", "--send", "5")
+
+        assert result.exit_code == 1
+        assert "LABEL_STUDIO_API_KEY" in result.stderr
+
+    @pytest.mark.parametrize("command", ["label-errors", "crowd"])
+    def test_done_without_a_new_queue_is_refused(self, project, run, command):
+        result = run(command, "--done", "5")
+
+        assert result.exit_code == 1
+        assert "--done 5 --send 100" in result.stderr
