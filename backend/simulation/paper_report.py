@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from backend.quality.intervals import Interval
 from backend.reports.figures import Series, learning_curve_panels
 from backend.reports.page import Block, Column, Figure, Section, Table, Text
@@ -129,13 +131,12 @@ def _figure(language: str, found: Sequence[Comparison], own: Curves) -> Figure:
 
 
 def _series(name: str, values: Sequence[Interval]) -> Series:
-    return Series(
-        name,
-        list(range(len(values))),
-        [100 * value.value for value in values],
-        [100 * value.low for value in values],
-        [100 * value.high for value in values],
+    """In %; the bands of few seeds reach beyond what there is, and are cut off there."""
+    middle, low, high = (
+        (100 * np.clip([getattr(each, bound) for each in values], 0, 1)).tolist()
+        for bound in ("value", "low", "high")
     )
+    return Series(name, list(range(len(values))), middle, low, high)
 
 
 def _table(language: str, found: Sequence[Comparison], own: Curves) -> Table:
