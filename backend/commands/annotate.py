@@ -78,19 +78,25 @@ def annotate(  # noqa: PLR0913, PLR0917 - one parameter per option
             annotator = _annotator(services, account, progress, batch=batch, replay=replay)
             results = annotate_items(annotator, items, scheme, progress)
         write_whole(out, form, results, scheme)
-        summary = summary_of(results)
-        console.print(_table(summary))
-        console.print(
-            f"{summary.spans} spans, {summary.repaired} of them repaired; "
-            f"{summary.rejected} mentions rejected."
-        )
         total = committed_on(services.database, account)
-        console.print(
-            f"Spent ${total - before:.4f} now, and ${total:.4f} of "
-            f"${services.settings.llm.budget_usd:.2f} on these texts in all. Written to {out}.",
-            markup=False,
-            soft_wrap=True,
-        )
+    summary = summary_of(results)
+    _tell(
+        summary,
+        f"Spent ${total - before:.4f} now, and ${total:.4f} of "
+        f"${services.settings.llm.budget_usd:.2f} on these texts in all. Written to {out}.",
+    )
+    if summary.to_ask_again:
+        raise typer.Exit(INCOMPLETE)
+
+
+def _tell(summary: Summary, where: str) -> None:
+    """How the texts ended, what was spent and written, and what is left to do."""
+    console.print(_table(summary))
+    console.print(
+        f"{summary.spans} spans, {summary.repaired} of them repaired; "
+        f"{summary.rejected} mentions rejected."
+    )
+    console.print(where, markup=False, soft_wrap=True)
     if summary.to_ask_again:
         console.print(
             f"{summary.to_ask_again} texts have no answer yet: {summary.first_problem}\n"
@@ -98,7 +104,6 @@ def annotate(  # noqa: PLR0913, PLR0917 - one parameter per option
             markup=False,
             soft_wrap=True,
         )
-        raise typer.Exit(INCOMPLETE)
 
 
 def _annotator(

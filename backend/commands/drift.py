@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
@@ -11,7 +9,7 @@ from typing import Annotated
 import typer
 
 from backend.commands.projects import PROJECT_HELP, known_project
-from backend.commands.terminal import console, teaching
+from backend.commands.terminal import command_line, console, teaching
 from backend.errors import InputError
 from backend.reports.page import Provenance, write_report
 from backend.services import Services
@@ -61,7 +59,7 @@ def drift_command(  # noqa: PLR0913, PLR0917 - one parameter per option
             label_events.since(labels, since), limits, rng, labels_a_period=labels_a_period
         )
         provenance = Provenance(
-            shlex.join(["harambee", *sys.argv[1:]]),
+            command_line(),
             str(events) if events else f"project {project}, {len(found.events)} labels",
             seed,
             model=", ".join(period.name for period in found.versions),

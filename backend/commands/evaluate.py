@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,7 +14,7 @@ from rich.text import Text
 
 from backend.bulk.formats import scheme_of as scheme_named
 from backend.commands.projects import PROJECT_HELP, known_project
-from backend.commands.terminal import console, progress_bar, teaching
+from backend.commands.terminal import command_line, console, progress_bar, teaching
 from backend.domain import LabelScheme
 from backend.errors import InputError
 from backend.protocols import Progress
@@ -123,7 +121,7 @@ def _cells(
 def _provenance(asked: _Asked, measured: Evaluation) -> Provenance:
     data = ", ".join(map(str, filter(None, (asked.recordings, *asked.gold))))
     return Provenance(
-        shlex.join(["harambee", *sys.argv[1:]]),
+        command_line(),
         data or f"held-out labels of project {asked.project}",
         measured.seed,
         model=", ".join(measured.annotators),

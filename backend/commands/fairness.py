@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from backend.commands.projects import PROJECT_HELP, known_project
-from backend.commands.terminal import console, progress_bar, teaching
+from backend.commands.terminal import command_line, console, progress_bar, teaching
 from backend.errors import InputError
 from backend.reports.page import Provenance, write_report
 from backend.services import Services
@@ -18,6 +17,8 @@ from backend.services import Services
 if TYPE_CHECKING:
     from backend.evaluation.fair import Finder
     from backend.protocols import Progress
+    from backend.quality.fairness import Fairness
+    from backend.quality.name_swaps import NameRecall
     from backend.quality.slices import Case
 
 app = typer.Typer()
@@ -55,7 +56,6 @@ def fairness_command(  # noqa: PLR0913, PLR0917 - one parameter per option
     import numpy as np  # noqa: PLC0415 - only for this command
 
     from backend.evaluation.fair import name_recalls, read_names  # noqa: PLC0415
-    from backend.evaluation.fairness_page import fairness_report, in_words  # noqa: PLC0415
     from backend.quality.fairness import fairness_of  # noqa: PLC0415
 
     with teaching():
@@ -71,24 +71,41 @@ def fairness_command(  # noqa: PLR0913, PLR0917 - one parameter per option
                 "--project ID once it has a tagger."
             )
         rng = np.random.default_rng(seed)
-        keys = list(dict.fromkeys(key.strip() for key in slices.split(",") if key.strip()))
         found = {
-            who: fairness_of(cases, keys, rng, fewest_spans=fewest) for who, cases in judged.items()
+            who: fairness_of(cases, _keys(slices), rng, fewest_spans=fewest)
+            for who, cases in judged.items()
         }
         texts = next(iter(judged.values()))
         recalls = name_recalls(texts, groups, find, rng, every=swap_every) if find else []
         data = ", ".join(str(each) for each in (gold, predictions, train, names) if each)
         provenance = Provenance(
-            shlex.join(["harambee", *sys.argv[1:]]),
+            command_line(),
             data or f"held-out labels of project {project}",
             seed,
             model=", ".join(judged),
             more={"texts": str(len(texts))},
         )
-        as_json, as_html = write_report(fairness_report(found, recalls, provenance), out)
-        for sentence in in_words(found, recalls):
-            console.print(sentence, markup=False, soft_wrap=True)
-        console.print(f"Written to {as_html} and {as_json}.", markup=False, soft_wrap=True)
+        _tell(found, recalls, provenance, out)
+
+
+def _keys(slices: str) -> list[str]:
+    """What an option names, parted by commas, each once."""
+    return list(dict.fromkeys(key.strip() for key in slices.split(",") if key.strip()))
+
+
+def _tell(
+    found: Mapping[str, Fairness],
+    recalls: Sequence[NameRecall],
+    provenance: Provenance,
+    out: Path,
+) -> None:
+    """Write the report, and say the most important of it."""
+    from backend.evaluation.fairness_page import fairness_report, in_words  # noqa: PLC0415
+
+    as_json, as_html = write_report(fairness_report(found, recalls, provenance), out)
+    for sentence in in_words(found, recalls):
+        console.print(sentence, markup=False, soft_wrap=True)
+    console.print(f"Written to {as_html} and {as_json}.", markup=False, soft_wrap=True)
 
 
 def _of_project(

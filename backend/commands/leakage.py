@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -15,7 +13,7 @@ from backend.bulk.annotation import account_of, read_items
 from backend.bulk.formats import build_format, format_of, scheme_of
 from backend.bulk.items import Item
 from backend.commands.annotate import DEFAULT_LABELS
-from backend.commands.terminal import console, progress_bar, teaching
+from backend.commands.terminal import command_line, console, progress_bar, teaching
 from backend.errors import InputError
 from backend.protocols import Progress
 from backend.quality.leakage import Names
@@ -118,4 +116,4 @@ def _provenance(data: str, seed: int, model: str = "") -> Provenance:
     from backend.llm.probes import CONTINUATION, SOURCE, version_of  # noqa: PLC0415
 
     versions = f"{version_of(SOURCE)}, {version_of(CONTINUATION)}" if model else ""
-    return Provenance(shlex.join(["harambee", *sys.argv[1:]]), data, seed, model, versions)
+    return Provenance(command_line(), data, seed, model, versions)

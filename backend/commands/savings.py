@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +13,7 @@ from rich.box import SIMPLE
 from rich.table import Table
 
 from backend.commands.projects import known_project
-from backend.commands.terminal import console, progress_bar, teaching
+from backend.commands.terminal import command_line, console, progress_bar, teaching
 from backend.cost.savings import Prices
 from backend.cost.uncertainty import Measured, Reach
 from backend.domain import SourceKind
@@ -103,7 +101,7 @@ def savings(  # noqa: PLR0913, PLR0917 - one parameter per option
             console.print(sentence, markup=False, soft_wrap=True)
         console.print(_table(found))
         if out is not None:
-            provenance = Provenance(shlex.join(["harambee", *sys.argv[1:]]), data, seed=SEED)
+            provenance = Provenance(command_line(), data, seed=SEED)
             page = savings_page.savings_report(measured, targets, prices, provenance)
             as_json, as_html = write_report(page, out)
             console.print(f"Written to {as_html} and {as_json}.", markup=False, soft_wrap=True)

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import math
 import os
-import shlex
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -24,18 +22,20 @@ from backend.commands.projected import (
     targets_of,
 )
 from backend.commands.simulation_options import (
+    auxiliary_in,
     given,
+    languages_of,
     names_in,
     one_of,
     routes_in,
     source_of,
+    with_tagger,
 )
-from backend.commands.terminal import console, progress_bar, teaching
+from backend.commands.terminal import command_line, console, progress_bar, teaching
 from backend.errors import InputError
 from backend.quality.intervals import Interval
 from backend.reports import page
 from backend.settings import Settings
-from backend.simulation.corpus import check_languages, languages_in
 from backend.simulation.paper import GOLD_ROUNDS, published_curves
 from backend.simulation.paper_report import Published
 from backend.simulation.plan import (
@@ -145,24 +145,14 @@ def simulate(  # noqa: PLR0913, PLR0917 - one parameter per option
     Run it again to go on after an interruption: what is finished is not computed again.
     """
     with teaching():
-        settings: Settings = context.obj
-        kind = {} if tagger is None else {"kind": one_of(tagger, ("crf", "transformer"), "tagger")}
-        others = [str(path) for path in settings.tagger.auxiliary]
-        if auxiliary is not None:
-            others = list(names_in(auxiliary))
-        changes = {**kind, "auxiliary": ()}
-        settings = settings.model_copy(
-            update={"tagger": settings.tagger.model_copy(update=changes)}
-        )
+        others = auxiliary_in(auxiliary, context.obj)
+        settings = with_tagger(context.obj, tagger)
         if project is not None or labels is not None:
             related = related_in(data, others)
             _project(settings, project, labels, targets_of(expect), seeds, out, related)
             return
         folder = given(data)
-        chosen = names_in(languages) if languages else tuple(languages_in(folder))
-        check_languages(folder, chosen)
-        if not chosen:
-            raise InputError(f"There is no language in {folder}; see --help for --data.")
+        chosen = languages_of(folder, languages)
         paper = preset is not None and one_of(preset, ("paper",), "preset") == "paper"
         published = published_curves(reference) if reference else {}
         source = source_of(llm, recordings, chosen, settings)
@@ -194,7 +184,11 @@ def simulate(  # noqa: PLR0913, PLR0917 - one parameter per option
         findings = _run(experiment, processes or cores(), published)
         write_findings(findings, out)
         console.print(terminal_table(findings.summary()))
-        console.print(f"Written to {out / RESULTS} and {out / PAGE}.", markup=False, soft_wrap=True)
+        _say_where(out)
+
+
+def _say_where(out: Path) -> None:
+    console.print(f"Written to {out / RESULTS} and {out / PAGE}.", markup=False, soft_wrap=True)
 
 
 def _project(  # noqa: PLR0913, PLR0917 - what the options say
@@ -223,7 +217,7 @@ def _project(  # noqa: PLR0913, PLR0917 - what the options say
     console.print(projection_table(found))
     for sentence in in_words(found):
         console.print(sentence, markup=False, soft_wrap=True)
-    console.print(f"Written to {out / RESULTS} and {out / PAGE}.", markup=False, soft_wrap=True)
+    _say_where(out)
 
 
 def cores() -> int:
@@ -262,11 +256,6 @@ def write_findings(findings: Findings, out: Path) -> None:
 def as_text(results: Any) -> str:
     """Results as JSON text, the same for the same results."""
     return json.dumps(results, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-
-
-def command_line() -> str:
-    """The command as it was given."""
-    return shlex.join(["harambee", *sys.argv[1:]])
 
 
 def terminal_table(table: page.Table) -> Table:

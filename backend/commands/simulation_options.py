@@ -13,6 +13,7 @@ from backend.simulation.annotators import (
     NoisySource,
     RecordedSource,
 )
+from backend.simulation.corpus import check_languages, languages_in
 from backend.simulation.plan import Route
 
 
@@ -21,6 +22,33 @@ def given(data: Path | None) -> Path:
     if data is None:
         raise InputError("Which texts? Give a folder of CoNLL files with --data.")
     return data
+
+
+def languages_of(folder: Path, languages: str | None) -> tuple[str, ...]:
+    """The languages that are named, or all that a folder holds; all are there."""
+    chosen = names_in(languages) if languages else tuple(languages_in(folder))
+    check_languages(folder, chosen)
+    if not chosen:
+        raise InputError(f"There is no language in {folder}; see --help for --data.")
+    return chosen
+
+
+def with_tagger(settings: Settings, tagger: str | None) -> Settings:
+    """The settings with another kind of tagger, and without labels of other languages.
+
+    These are passed on by themselves (:func:`auxiliary_in`), because a simulation chooses them by
+    its folder of texts.
+    """
+    kind = {} if tagger is None else {"kind": one_of(tagger, ("crf", "transformer"), "tagger")}
+    changed = settings.tagger.model_copy(update={**kind, "auxiliary": ()})
+    return settings.model_copy(update={"tagger": changed})
+
+
+def auxiliary_in(written: str | None, settings: Settings) -> list[str]:
+    """Labels of other languages, as written or else as configured."""
+    if written is None:
+        return [str(path) for path in settings.tagger.auxiliary]
+    return list(names_in(written))
 
 
 def names_in(written: str) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -35,6 +36,11 @@ def begin(context: typer.Context, config: Path | None, *, version: bool) -> None
         settings = load_settings(config)
     configure_logging(settings.server.log_level)
     context.obj = settings
+
+
+def command_line() -> str:
+    """The command as it was given, for whoever wants to run it again."""
+    return shlex.join(["harambee", *sys.argv[1:]])
 
 
 @contextmanager
