@@ -1,3 +1,4 @@
+import re
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -53,6 +54,20 @@ class TestDistances:
 
         assert found.value == pytest.approx(1)
         assert found.p_value == pytest.approx(0.01)
+
+    def test_marks_that_some_texts_have_lost_are_seen(self):
+        rng = generator(4)
+        syllables = [base + mark for base in "aeiou" for mark in ("\u0300", "\u0301", "")]
+
+        def text():
+            return " ".join("b" + "d".join(rng.choice(syllables, size=3)) for _ in range(12))
+
+        later = [text() for _ in range(100)]
+        plain = [re.sub("[\u0300\u0301]", "", each) for each in later[:12]] + later[12:]
+
+        found = distance([text() for _ in range(100)], plain, rng)
+
+        assert found.p_value < 0.05
 
     def test_chance_alone_makes_small_p_values_rare(self):
         rng = generator(1)
