@@ -11,8 +11,8 @@ import pytest
 
 from backend.active_learning.calibrated_tagger import CalibratedTagger
 from backend.active_learning.calibration import fit_calibration
+from backend.active_learning.choosing import choose_for_humans
 from backend.active_learning.cold_start import cold_start_confidence
-from backend.active_learning.label_loss import choose_for_humans
 from backend.active_learning.learning_curve import f1_deviation, predict_gain
 from backend.active_learning.risk_control import Goal
 from backend.active_learning.routing import Audit, Queued, plan_routes

@@ -96,6 +96,23 @@ class TestPredictedGain:
 
         assert predicted.gain == pytest.approx(b * (800**-c - (800 + more) ** -c), abs=0.004)
 
+    @given(b=st.floats(0.5, 3), c=st.floats(0.3, 1.5), more=st.integers(1, 500))
+    @settings(max_examples=40)
+    def test_a_curve_that_flattens_nowhere_is_found_again_where_that_is_asked(self, b, c, more):
+        predicted = predict_gain(curve(1.0, b, c), more, rng(), plateau=False)
+
+        assert predicted.gain == pytest.approx(b * (800**-c - (800 + more) ** -c), abs=0.004)
+
+    @given(st.lists(st.floats(0, 0.9), min_size=3, max_size=8), st.integers(1, 1000))
+    @settings(max_examples=40)
+    def test_without_a_plateau_the_gain_stays_within_bounds(self, scores, more):
+        measured = [Measurement(40 * n, f1, 0.02) for n, f1 in enumerate(scores, start=1)]
+
+        predicted = predict_gain(measured, more, rng(), plateau=False)
+
+        assert 0 <= predicted.low <= predicted.high <= 1
+        assert 0 <= predicted.gain <= 1
+
     @given(
         st.lists(st.floats(0, 1), min_size=3, max_size=8),
         st.floats(0, 0.2),
