@@ -227,9 +227,10 @@ class TestWhenToLearn:
         self.label(backend, project, tool, 3)
         backend.operations.queue.drain("learning")
 
-        newest = backend.services.jobs.recent(project.id)[0]
-        assert (newest.kind, newest.state) == (JobKind.LEARN, JobState.DONE)
-        assert "round 1: promoted (first tagger)" in newest.message
+        audit, training = backend.services.jobs.recent(project.id)[:2]
+        assert (training.kind, training.state) == (JobKind.LEARN, JobState.DONE)
+        assert "round 1: promoted (first tagger)" in training.message
+        assert (audit.kind, audit.state) == (JobKind.AUDIT, JobState.DONE)
         assert backend.services.shelf(project.id).serving()[0] == 1
         assert backend.services.version_of(project) == tool.version
 
@@ -237,9 +238,9 @@ class TestWhenToLearn:
         backend.operations.queue.enqueue(JobKind.LEARN, project.id)
         backend.operations.queue.drain("learning")
 
-        (job,) = backend.services.jobs.recent(project.id)
-        assert job.state is JobState.DONE
-        assert "0 labels to learn from" in job.message
+        _, training = backend.services.jobs.recent(project.id)
+        assert training.state is JobState.DONE
+        assert "0 labels to learn from" in training.message
         assert backend.services.shelf(project.id).serving() is None
 
 
