@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Mapping
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -247,6 +248,14 @@ def plant(root: Path, sources: Mapping[str, str]) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(source, encoding="utf-8")
     return root
+
+
+def test_every_test_file_has_a_name_of_its_own() -> None:
+    """Pytest takes two files of one name, in folders without ``__init__``, for the same module."""
+    counts = Counter(path.name for path in (ROOT / "tests").rglob("*.py"))
+    counts.pop("conftest.py")
+
+    assert [name for name, count in counts.items() if count > 1] == []
 
 
 class TestTheChecker:
