@@ -6,6 +6,7 @@ those under way.
 
 from __future__ import annotations
 
+import logging
 import multiprocessing
 import os
 import signal
@@ -20,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from backend.errors import HarambeeError
+from backend.logs import configure_logging
 from backend.protocols import Progress, TaggerFamily, silent
 from backend.simulation.annotators import AnnotatorSource
 from backend.simulation.corpus import Corpus, read_corpus
@@ -132,7 +134,8 @@ def _in_processes(
 ) -> None:
     spawn = multiprocessing.get_context("spawn")
     stop = spawn.Event()
-    with ProcessPoolExecutor(processes, spawn, _begin_process, (stop,)) as pool:
+    log_level = logging.getLevelName(logging.getLogger().level)
+    with ProcessPoolExecutor(processes, spawn, _begin_process, (stop, log_level)) as pool:
         waiting: set[Future[str]] = {
             pool.submit(_play_unit_apart, experiment, unit) for unit in units
         }
@@ -156,10 +159,11 @@ def _raise_problems(problems: Iterable[str]) -> None:
 _stop: Event | None = None
 
 
-def _begin_process(stop: Event) -> None:
-    """Compute in one thread, and leave Ctrl-C to the process that started this one."""
+def _begin_process(stop: Event, log_level: str) -> None:
+    """Compute in one thread, log as the process that started this one, and leave Ctrl-C to it."""
     global _stop  # noqa: PLW0603 - the only way into a process of a pool
     _stop = stop
+    configure_logging(log_level)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     from threadpoolctl import threadpool_limits  # noqa: PLC0415

@@ -1,7 +1,10 @@
 """``harambee simulate --auxiliary``: labels of other languages, beside the same without them."""
 
 import json
+import os
 import re
+import subprocess
+import sys
 
 import pytest
 from simulated import sentence, write_corpora
@@ -99,6 +102,24 @@ def test_the_settings_files_are_taken_where_nothing_is_said(data, tmp_path, monk
     assert result.exit_code == 0, result.output
     assert list(results(tmp_path)["configuration"]["auxiliary"]["aaa"]) == [str(path)]
     assert results(tmp_path)["configuration"]["tagger"]["auxiliary"] == []
+
+
+def test_processes_log_as_the_one_that_started_them(data, tmp_path):
+    """To standard error; what is said on standard output stays readable."""
+    size = map(str, SIZE[:-1])
+    command = [
+        sys.executable, "-m", "backend", "simulate", "--data", str(data), "--languages", "aaa",
+        "--auxiliary", "bbb", *size, "2", "--out", str(tmp_path),
+    ]  # fmt: skip
+
+    done = subprocess.run(
+        command, env=os.environ | {"LOG_LEVEL": "INFO"}, capture_output=True, text=True, check=True
+    )
+
+    lines = [line for line in done.stderr.splitlines() if '"labels of other languages"' in line]
+    assert lines
+    assert all(json.loads(line)["level"] == "info" for line in lines)
+    assert "labels of other languages" not in done.stdout
 
 
 def test_what_is_finished_is_not_computed_again(data, out):

@@ -96,8 +96,10 @@ DIRECTIONS: Mapping[str, set[str]] = {
     "backend.server": SERVICES | {"backend.web"},
     "backend.samples": FOUNDATION,
     "backend.datasets": PROMISES,
-    # It plays the loop's own parts over a corpus; what it cannot reach is passed in.
-    "backend.simulation": CORE | {"backend.llm", "backend.tagger", "backend.reports"},
+    # It plays the loop's own parts over a corpus; what it cannot reach is passed in. The processes
+    # that it starts log as their parent does.
+    "backend.simulation": CORE
+    | {"backend.llm", "backend.logs", "backend.tagger", "backend.reports"},
     # The scripted provider reads our prompts, speaks the wire and bills.
     "backend.testing": PROMISES | {"backend.llm", "backend.cost"},
     "backend.demo": APPLICATION | {"backend.report", "backend.samples", "backend.testing"},
