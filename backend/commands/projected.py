@@ -152,8 +152,8 @@ def projection_report(found: Projection, command: str, data: str) -> Report:
     note = (
         f"Measured: {found.splits} times a quarter of the {found.labels} labelled texts was held "
         "out and the rest learnt from in random order; 95% by resampling texts. Expected: a power "
-        "law through that, nominally 90%, which about 7 in 10 trials kept (docs/simulation.md), "
-        "for texts like the labelled ones. A query "
+        "law through that, with 90% bounds for a tagger of any labels drawn like these, on texts "
+        "like these (docs/simulation.md says how often they held). A query "
         "strategy does better than a random order."
     )
     blocks: list[Block] = [figure, PageTable("F1 in %", columns, rows, note), Text(note)]

@@ -8,11 +8,13 @@ up what it wants. Through these points goes the power law of
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from scipy.special import ndtri
 
 from backend.active_learning.learning_curve import Measurement, f1_deviation, predict_gain
 from backend.active_learning.trainer import Trainer
@@ -26,6 +28,9 @@ FEWEST = 40
 """Labels below which nothing can be said: the parts would be too small to learn from."""
 
 PREDICTED_LEVEL = 0.9
+_NORMAL = float(ndtri((1 + PREDICTED_LEVEL) / 2))
+"""Standard deviations from the middle of a normal distribution to a bound of that level."""
+
 _FOLDS = 4
 """Every label is held out once before any is a second time."""
 
@@ -42,7 +47,10 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """Strict span F1 in [0, 1] to expect with so many labels, bounded with 90% confidence."""
+    """Strict span F1 in [0, 1] to expect of a tagger of so many labels, within 90% bounds.
+
+    They are for a tagger of any such labels, and leave out what measuring it is uncertain of.
+    """
 
     labels: int
     f1: Interval
@@ -115,7 +123,7 @@ def project_curve(
         seen.append(at)
         measured.append(Measurement(size, at.f1.value, deviation))
     last = measured[-1].labels
-    expected = [_expected(measured, target, rng) for target in targets if target > last]
+    expected = [_expected(measured, target, splits, rng) for target in targets if target > last]
     return Projection(len(distinct), splits, tuple(seen), tuple(expected))
 
 
@@ -138,19 +146,35 @@ def _measured(labels: int, counts: FloatArray, rng: np.random.Generator) -> tupl
     return Seen(labels, _inside(interval)), max(float(np.std(drawn)), few)
 
 
-def _expected(measured: Sequence[Measurement], target: int, rng: np.random.Generator) -> Expected:
+def _expected(
+    measured: Sequence[Measurement], target: int, splits: int, rng: np.random.Generator
+) -> Expected:
     """The curve that flattens nowhere; below it there is room for one that does."""
     last = measured[-1]
     rising = predict_gain(measured, target - last.labels, rng, plateau=False)
     flattening = predict_gain(measured, target - last.labels, rng)
     gain, low, high = (rising.gain, rising.low, rising.high) if rising else (0.0, 0.0, 1.0)
     low = min(low, flattening.low) if flattening else low
-    # The bounds of the rise, and how unsure the place is from which it rises.
-    reach = 1.645 * last.deviation
+    # The bounds of the rise, and how unsure the place is from which it rises and the one to come.
+    reach = _NORMAL * last.deviation * math.sqrt(beyond_sampling(last.labels, target, splits))
     value = last.f1 + gain
     below = value - float(np.hypot(gain - low, reach))
     above = value + float(np.hypot(high - gain, reach))
     return Expected(target, _inside(Interval(value, below, above, PREDICTED_LEVEL)))
+
+
+def beyond_sampling(last: int, target: int, splits: int) -> float:
+    """What to multiply the last measurement's variance by, for a tagger of ``target`` labels; > 1.
+
+    ``last``: labels that those measured learnt from. Resampled texts tell how far F1 depends on the
+    texts that were held out, and nothing of how far it depends on those that were learnt from. By
+    the correction of Nadeau & Bengio (2003) that adds, to the variance of the mean over ``splits``
+    that share labels, ``splits`` times held-out by learnt texts of one. It counts twice: for the
+    taggers that were measured, and for the one to come, where it is taken to fall with the number
+    of labels.
+    """
+    of_labels = min(splits, _FOLDS) / (_FOLDS - 1)
+    return 1 + of_labels + of_labels * last / target
 
 
 def _inside(interval: Interval) -> Interval:

@@ -10,7 +10,7 @@ from backend.domain import Example, LabelScheme, Span
 from backend.errors import InputError
 from backend.protocols import silent
 from backend.samples import LABELS, sample_texts
-from backend.simulation.projection import project_curve
+from backend.simulation.projection import beyond_sampling, project_curve
 from backend.tagger.crf import CrfFamily
 from backend.testing.taggers import FakeTaggerFamily
 
@@ -102,6 +102,23 @@ def test_more_labels_of_the_same_sort_make_the_interval_narrower():
     few, many = projected(SAMPLES[:80], splits=4), projected(SAMPLES, splits=4)
 
     assert many.expected[0].f1.width < few.expected[0].f1.width
+
+
+class TestWhatOtherLabelsWouldHaveTaught:
+    """A part of the variance that resampling the held-out texts does not see."""
+
+    def test_it_is_the_share_that_the_correction_for_cross_validation_gives(self):
+        # Four splits of a quarter each: a third as many texts held out as learnt from.
+        assert beyond_sampling(112, 112, 4) == pytest.approx(1 + 2 * 4 / 3)
+
+    @given(last=st.integers(1, 500), more=st.integers(0, 5000), splits=st.integers(1, 12))
+    def test_it_falls_with_the_labels_to_come_and_is_never_nothing(self, last, more, splits):
+        now, then = (beyond_sampling(last, last + by, splits) for by in (more, more + 1))
+
+        assert now > then > 1
+
+    def test_holding_the_same_labels_out_again_makes_it_no_larger(self):
+        assert beyond_sampling(112, 300, 8) == beyond_sampling(112, 300, 4)
 
 
 def test_copies_of_a_text_count_once():
