@@ -35,6 +35,7 @@ FEWEST_SPANS = 30
 """Gold spans that a slice and the rest need each to be compared."""
 PERMUTATIONS = 4999
 _DRAWS_AT_ONCE = 4_000_000
+PAIR = 2
 
 STATISTICS: Mapping[str, Statistic] = {"F1": f1_of, "recall": recall_of}
 
@@ -51,6 +52,11 @@ class Gap:
     def is_significant(self, at: float = 1 - LEVEL) -> bool:
         """Whether chance is a bad explanation."""
         return self.adjusted < at
+
+    def reversed(self) -> Gap:
+        """The same gap, seen from the other side."""
+        seen = self.difference
+        return replace(self, difference=Interval(-seen.value, -seen.high, -seen.low))
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,20 +106,38 @@ def fairness_of(  # noqa: PLR0913 - sizes have defaults
     if not cases:
         raise InputError("There is no text with gold labels to measure on.")
     counts = np.array([counts_of(case) for case in cases])
-    slices = []
-    for key in keys:
-        names = np.array(slice_names(cases, key), dtype=object)
-        for name in sorted(set(names)):
-            chosen = np.array(names == name, dtype=np.bool_)
-            drawn = resampled_sums(counts[chosen], rng, resamples)
-            scores = _scores(key, name, counts[chosen], drawn)
-            small = any(
-                len(part) < fewest_texts or (part[:, 0] + part[:, 2]).sum() < fewest_spans
-                for part in (counts[chosen], counts[~chosen])
-            )
-            gaps = () if small else _gaps(counts, chosen, drawn, rng, permutations)
-            slices.append(replace(scores, gaps=gaps, too_small=small))
-    return Fairness(tuple(_adjusted(slices)))
+    fewest, draws = (fewest_texts, fewest_spans), (permutations, resamples)
+    by_key = [
+        _slices_of(key, np.array(slice_names(cases, key), dtype=object), counts, rng, fewest, draws)
+        for key in keys
+    ]
+    return Fairness(tuple(_adjusted(by_key)))
+
+
+def _slices_of(  # noqa: PLR0913, PLR0917 - texts, and what to draw of how many of them
+    key: str,
+    names: npt.NDArray[np.object_],
+    counts: FloatArray,
+    rng: np.random.Generator,
+    fewest: tuple[int, int],
+    draws: tuple[int, int],
+) -> list[SliceScores]:
+    """One key's slices. Of two the first is tested; the gap of the other is the same, reversed."""
+    (fewest_texts, fewest_spans), (permutations, resamples) = fewest, draws
+    slices: list[SliceScores] = []
+    different = sorted(set(names))
+    for name in different:
+        chosen = np.array(names == name, dtype=np.bool_)
+        drawn = resampled_sums(counts[chosen], rng, resamples)
+        scores = _scores(key, name, counts[chosen], drawn)
+        small = any(
+            len(part) < fewest_texts or (part[:, 0] + part[:, 2]).sum() < fewest_spans
+            for part in (counts[chosen], counts[~chosen])
+        )
+        tested = not small and not (len(different) == PAIR and slices)
+        gaps = _gaps(counts, chosen, drawn, rng, permutations) if tested else ()
+        slices.append(replace(scores, gaps=gaps, too_small=small))
+    return slices
 
 
 def counts_of(case: Case) -> tuple[int, int, int]:
@@ -165,24 +189,30 @@ def _random_sums(
     counts: FloatArray, size: int, rng: np.random.Generator, permutations: int
 ) -> FloatArray:
     """(permutations, 3), added counts of ``size`` random texts."""
-    at_once = max(1, _DRAWS_AT_ONCE // len(counts))
+    # Texts with equal counts are one kind; only how many of each are drawn makes a difference.
+    kinds, texts = np.unique(counts, axis=0, return_counts=True)
+    at_once = max(1, _DRAWS_AT_ONCE // len(kinds))
     sums = []
     for start in range(0, permutations, at_once):
-        draws = rng.random((min(at_once, permutations - start), len(counts)))
-        chosen = np.argpartition(draws, size - 1, axis=1)[:, :size]
-        member = np.zeros_like(draws)
-        np.put_along_axis(member, chosen, 1.0, axis=1)
-        sums.append(member @ counts)
-    return np.concatenate(sums)
+        many = min(at_once, permutations - start)
+        sums.append(rng.multivariate_hypergeometric(texts, size, many) @ kinds)
+    return np.concatenate(sums).astype(np.float64)
 
 
-def _adjusted(slices: Sequence[SliceScores]) -> list[SliceScores]:
-    """The slices with p-values adjusted for all gaps.
+def _adjusted(by_key: Sequence[Sequence[SliceScores]]) -> list[SliceScores]:
+    """All slices with p-values adjusted for all gaps.
 
-    A key with two slices has one gap, seen from both sides; it is counted twice, which is careful.
+    A key with two slices has one gap, seen from both sides: it is tested and counted once.
     """
-    adjusted = iter(holm([gap.p_value for each in slices for gap in each.gaps]))
-    return [
-        replace(each, gaps=tuple(replace(gap, adjusted=next(adjusted)) for gap in each.gaps))
-        for each in slices
-    ]
+    tested = [gap for slices in by_key for each in slices for gap in each.gaps]
+    adjusted = iter(holm([gap.p_value for gap in tested]))
+    found = []
+    for slices in by_key:
+        judged = [
+            replace(each, gaps=tuple(replace(gap, adjusted=next(adjusted)) for gap in each.gaps))
+            for each in slices
+        ]
+        if len(judged) == PAIR:
+            judged[1] = replace(judged[1], gaps=tuple(gap.reversed() for gap in judged[0].gaps))
+        found += judged
+    return found

@@ -130,3 +130,18 @@ class TestGaps:
         for one, other in zip(alone.gaps, among.gaps, strict=True):
             assert one.p_value == other.p_value
             assert one.p_value <= one.adjusted <= other.adjusted
+
+    @given(st.integers(0, 20))
+    def test_the_gap_between_two_slices_is_one_gap_seen_from_both_sides(self, seed):
+        cases = cases_of({"a": 0.8, "b": 0.7}, 15, generator(seed))
+
+        one, other = fairness_of(cases, ["dialect"], generator(), permutations=99).slices
+
+        for gap, back in zip(one.gaps, other.gaps, strict=True):
+            assert (gap.p_value, gap.adjusted) == (back.p_value, back.adjusted)
+            assert gap.adjusted <= 2 * max(each.p_value for each in one.gaps)
+            assert gap.difference.value == pytest.approx(-back.difference.value)
+            assert (gap.difference.low, gap.difference.high) == (
+                -back.difference.high,
+                -back.difference.low,
+            )
