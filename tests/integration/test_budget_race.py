@@ -16,6 +16,7 @@ from backend.store.database import Database
 from backend.store.money import SqlLedger, committed_on
 
 PROCESSES, THREADS, CALLS = 8, 16, 3
+LONGEST_WAIT_SECONDS = 120
 WORST, BILL = Decimal("0.01"), Decimal("0.007")
 DEMAND = PROCESSES * THREADS * CALLS * WORST
 CALL = PaidCall(None, "openai", "gpt-6-luna", "entities-v1", ("1",))
@@ -34,7 +35,7 @@ def spend(url: str, budget: Decimal, start: multiprocessing.synchronize.Barrier)
                 continue
             ledger.settle(entry, "complete", Usage(10, 10), BILL)
 
-    start.wait()
+    start.wait(LONGEST_WAIT_SECONDS)
     with ThreadPoolExecutor(THREADS) as pool:
         list(pool.map(calls, range(THREADS)))
 
