@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -13,7 +12,14 @@ from rich.table import Table
 from rich.text import Text
 
 from backend.commands.projects import ProjectOption, known_project
-from backend.commands.terminal import console, progress_bar, teaching
+from backend.commands.terminal import (
+    OutOption,
+    command_line,
+    console,
+    progress_bar,
+    teaching,
+    write,
+)
 from backend.domain import SourceKind
 from backend.errors import InputError
 from backend.laboratory.audit import AuditedSource, ProjectAudit
@@ -27,10 +33,6 @@ app = typer.Typer()
 
 NAMES = {SourceKind.LLM: "LLM", SourceKind.TAGGER: "tagger"}
 OVERALL = "all"
-
-OutOption = Annotated[
-    Path | None, typer.Option(help="Folder for report.json and report.html.", show_default=False)
-]
 
 
 @app.command("audit")
@@ -59,8 +61,7 @@ def audit(
             console.print(_table(source, half_width))
         if out is not None:
             seed = services.settings.learning.seed
-            _, as_html = page.write_report(report(result, project, seed, half_width), out)
-            console.print(f"Written to {as_html}.", markup=False, soft_wrap=True)
+            write(report(result, project, seed, half_width), out)
 
 
 def standing(result: ProjectAudit) -> str:
@@ -126,7 +127,7 @@ def report(result: ProjectAudit, project: int, seed: int, half_width: float) -> 
         lead=[standing(result)],
         sections=[_section(source, half_width) for source in result.sources],
         provenance=page.Provenance(
-            command=f"harambee audit --project {project} --level {result.level}",
+            command=command_line(),
             data=f"project {project}, {result.texts} texts, {result.labelled} labelled blind",
             seed=seed,
             model=", ".join(source.model for source in result.sources),

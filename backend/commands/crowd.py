@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Annotated
 
 import typer
@@ -12,13 +12,21 @@ from rich.text import Text
 
 from backend import loop
 from backend.commands import review
+from backend.commands.crowd_page import SUSPECT, crowd_report, reasons, standing
 from backend.commands.projects import ProjectOption, known_project
 from backend.commands.review import DoneOption, SendOption
-from backend.commands.terminal import console, progress_bar, teaching
+from backend.commands.terminal import (
+    OutOption,
+    command_line,
+    console,
+    progress_bar,
+    teaching,
+    write,
+)
 from backend.domain import ReviewItem, ReviewKind, Task
 from backend.laboratory.crowd import ProjectCrowd, project_crowd
 from backend.quality.audit import is_audited
-from backend.quality.crowd import NOTHING, Agreed, Candidate
+from backend.reports.page import Provenance
 from backend.services import Services
 
 app = typer.Typer()
@@ -30,6 +38,7 @@ def crowd(  # noqa: PLR0913, PLR0917 - one parameter per option
     project: ProjectOption,
     llm: Annotated[bool, typer.Option(help="Judge the LLM as one more annotator.")] = False,
     contested: Annotated[int, typer.Option(min=0, help="Contested tasks to list.")] = 10,
+    out: OutOption = None,
     send: SendOption = None,
     done: DoneOption = 0,
 ) -> None:
@@ -47,14 +56,17 @@ def crowd(  # noqa: PLR0913, PLR0917 - one parameter per option
         console.print(_annotators(result))
         if result.agreement:
             console.print(_agreement(result))
-        tasks = {task.id: task for task, _ in work.tasks.annotated()}
         for agreed in result.queue[:contested]:
-            task = tasks[agreed.task_id]
+            task = result.texts[agreed.task_id]
             console.print(f"\n{work.tool.task_link(task)}", markup=False, soft_wrap=True)
             for line in reasons(result, agreed, task.text):
                 console.print(f"  {line}", markup=False, soft_wrap=True)
+        if out is not None:
+            data = f"project {project}, {result.tasks} labelled tasks"
+            made_by = Provenance(command_line(), data, model=", ".join(result.llm))
+            write(crowd_report(result, work.tool.task_link, made_by), out)
         if send is not None:
-            candidates = to_decide(result, tasks, work.audit_share if llm else 0.0)
+            candidates = to_decide(result, result.texts, work.audit_share if llm else 0.0)
             review.send(services, found, ReviewKind.ADJUDICATION, candidates, send, done)
 
 
@@ -71,35 +83,6 @@ def to_decide(
         for it in result.queue
         if not is_audited(tasks[it.task_id].text, audit_share)
     ]
-
-
-def standing(result: ProjectCrowd) -> str:
-    """How much there is to compare, in words."""
-    words = f"{result.tasks} tasks are labelled, {result.shared} of them by several people"
-    if not result.shared:
-        return f"{words}: annotators cannot be compared."
-    return f"{words}; on {len(result.queue)} they disagree."
-
-
-def reasons(result: ProjectCrowd, agreed: Agreed, text: str) -> Iterator[str]:
-    """What is contested in a task: each such place, who says what, and what is believed."""
-    for candidate in agreed.candidates:
-        if len(set(candidate.votes.values())) > 1:
-            mention = " ".join(text[candidate.start : candidate.end].split())
-            yield f"{mention!r}: {_votes(result, candidate)}; {_belief(result, candidate)}"
-
-
-def _label(result: ProjectCrowd, number: int) -> str:
-    return "nothing" if number == NOTHING else result.crowd.labels[number - 1]
-
-
-def _votes(result: ProjectCrowd, candidate: Candidate) -> str:
-    return ", ".join(f"{name} {_label(result, said)}" for name, said in candidate.votes.items())
-
-
-def _belief(result: ProjectCrowd, candidate: Candidate) -> str:
-    best = int(candidate.probabilities.argmax())
-    return f"probably {_label(result, best)} ({candidate.probabilities[best]:.0%})"
 
 
 def _annotators(result: ProjectCrowd) -> Table:
@@ -121,7 +104,7 @@ def _annotators(result: ProjectCrowd) -> Table:
             else f"{_percent(quality.value)} ({100 * quality.low:.0f}-{100 * quality.high:.0f})",
             *(_percent(one.by_label.get(label)) for label in result.crowd.labels),
             f"{result.seconds[one.name]:.0f}" if one.name in result.seconds else "-",
-            "suspect" if one.spammer else "",
+            SUSPECT if one.spammer else "",
         )
     return table
 

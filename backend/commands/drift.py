@@ -9,9 +9,9 @@ from typing import Annotated
 import typer
 
 from backend.commands.projects import PROJECT_HELP, known_project
-from backend.commands.terminal import command_line, console, teaching
+from backend.commands.terminal import command_line, console, teaching, write
 from backend.errors import InputError
-from backend.reports.page import Provenance, write_report
+from backend.reports.page import Provenance
 from backend.services import Services
 
 app = typer.Typer()
@@ -64,7 +64,6 @@ def drift_command(  # noqa: PLR0913, PLR0917 - one parameter per option
             seed,
             model=", ".join(period.name for period in found.versions),
         )
-        as_json, as_html = write_report(drift_report(found, provenance), out)
         for sentence in in_words(found):
             console.print(sentence, markup=False, soft_wrap=True)
-        console.print(f"Written to {as_html} and {as_json}.", markup=False, soft_wrap=True)
+        write(drift_report(found, provenance), out)

@@ -14,11 +14,11 @@ from rich.text import Text
 
 from backend.bulk.formats import scheme_of as scheme_named
 from backend.commands.projects import PROJECT_HELP, known_project
-from backend.commands.terminal import command_line, console, progress_bar, teaching
+from backend.commands.terminal import command_line, console, progress_bar, teaching, write
 from backend.domain import LabelScheme
 from backend.errors import InputError
 from backend.protocols import Progress
-from backend.reports.page import Provenance, write_report
+from backend.reports.page import Provenance
 from backend.services import Services
 
 if TYPE_CHECKING:
@@ -76,10 +76,8 @@ def evaluate_command(  # noqa: PLR0913, PLR0917 - one parameter per option
                 context, asked, scheme_named(labels) if labels else None, _prices(price), progress
             )
             measured = evaluate(cells, scheme.labels, seed, progress)
-        page = report_of(measured, _provenance(asked, measured))
-        as_json, as_html = write_report(page, out)
         console.print(_table(measured))
-        console.print(f"Written to {as_html} and {as_json}.", markup=False, soft_wrap=True)
+        write(report_of(measured, _provenance(asked, measured)), out)
 
 
 @dataclass(frozen=True, slots=True)

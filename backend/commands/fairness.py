@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from backend.commands.projects import PROJECT_HELP, known_project
-from backend.commands.terminal import command_line, console, progress_bar, teaching
+from backend.commands.terminal import command_line, console, progress_bar, teaching, write
 from backend.errors import InputError
-from backend.reports.page import Provenance, write_report
+from backend.reports.page import Provenance
 from backend.services import Services
 
 if TYPE_CHECKING:
@@ -59,6 +59,11 @@ def fairness_command(  # noqa: PLR0913, PLR0917 - one parameter per option
     from backend.quality.fairness import fairness_of  # noqa: PLC0415
 
     with teaching():
+        if project is not None and (gold or predictions or train):
+            raise InputError(
+                "Either a project or files can be judged. Give --project ID alone, or --gold FILE "
+                "with --predictions FILE or --train FILE."
+            )
         groups = read_names(names) if names else {}
         with progress_bar() as progress:
             if project is not None:
@@ -102,10 +107,9 @@ def _tell(
     """Write the report, and say the most important of it."""
     from backend.evaluation.fairness_page import fairness_report, in_words  # noqa: PLC0415
 
-    as_json, as_html = write_report(fairness_report(found, recalls, provenance), out)
     for sentence in in_words(found, recalls):
         console.print(sentence, markup=False, soft_wrap=True)
-    console.print(f"Written to {as_html} and {as_json}.", markup=False, soft_wrap=True)
+    write(fairness_report(found, recalls, provenance), out)
 
 
 def _of_project(

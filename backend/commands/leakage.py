@@ -13,11 +13,11 @@ from backend.bulk.annotation import account_of, read_items
 from backend.bulk.formats import build_format, format_of, scheme_of
 from backend.bulk.items import Item
 from backend.commands.annotate import DEFAULT_LABELS
-from backend.commands.terminal import command_line, console, progress_bar, teaching
+from backend.commands.terminal import command_line, console, progress_bar, teaching, write
 from backend.errors import InputError
 from backend.protocols import Progress
 from backend.quality.leakage import Names
-from backend.reports.page import Provenance, Report, write_report
+from backend.reports.page import Provenance, Report
 from backend.services import Services
 
 app = typer.Typer()
@@ -58,9 +58,8 @@ def leakage_command(  # noqa: PLR0913, PLR0917 - one parameter per option
                 "What shall be probed? Give --members, --controls and --dataset to ask the LLM, "
                 "or --recordings for answers that were recorded."
             )
-        as_json, as_html = write_report(report, out)
         console.print(report.lead[0], markup=False)
-        console.print(f"Written to {as_html} and {as_json}.", markup=False, soft_wrap=True)
+        write(report, out)
 
 
 def _recorded(folder: Path, names: Names | None, seed: int) -> Report:

@@ -13,7 +13,14 @@ from rich.box import SIMPLE
 from rich.table import Table
 
 from backend.commands.projects import known_project
-from backend.commands.terminal import command_line, console, progress_bar, teaching
+from backend.commands.terminal import (
+    OutOption,
+    command_line,
+    console,
+    progress_bar,
+    teaching,
+    write,
+)
 from backend.cost.savings import Prices
 from backend.cost.uncertainty import Measured, Reach
 from backend.domain import SourceKind
@@ -21,7 +28,7 @@ from backend.errors import InputError
 from backend.evaluation import savings_page
 from backend.evaluation.savings_curves import read_curves
 from backend.laboratory.costs import Pace, pace_of, project_curves, usual_targets
-from backend.reports.page import Provenance, bounds, shown, write_report
+from backend.reports.page import Provenance, bounds, shown
 from backend.services import Services
 from backend.store.charges import charges
 from backend.store.projects import Project
@@ -38,9 +45,7 @@ def savings(  # noqa: PLR0913, PLR0917 - one parameter per option
     simulation: Annotated[
         Path | None, typer.Option(help="results.json of harambee simulate: its curves.")
     ] = None,
-    out: Annotated[
-        Path | None, typer.Option(help="Folder for report.json and report.html.")
-    ] = None,
+    out: OutOption = None,
     target: Annotated[
         list[float] | None, typer.Option(min=0, max=1, help="F1 to reach, repeatable.")
     ] = None,
@@ -102,9 +107,7 @@ def savings(  # noqa: PLR0913, PLR0917 - one parameter per option
         console.print(_table(found))
         if out is not None:
             provenance = Provenance(command_line(), data, seed=SEED)
-            page = savings_page.savings_report(measured, targets, prices, provenance)
-            as_json, as_html = write_report(page, out)
-            console.print(f"Written to {as_html} and {as_json}.", markup=False, soft_wrap=True)
+            write(savings_page.savings_report(measured, targets, prices, provenance), out)
 
 
 def _given(**options: float | None) -> dict[str, float]:

@@ -18,11 +18,15 @@ from backend import __version__
 from backend.errors import HarambeeError
 from backend.logs import configure_logging
 from backend.protocols import Progress as ProgressCallback
+from backend.reports.page import Report, write_report
 from backend.settings import load_settings
 
 console = Console()
 ConfigOption = Annotated[
     Path | None, typer.Option(help="Settings file (YAML); default: HARAMBEE_CONFIG.")
+]
+OutOption = Annotated[
+    Path | None, typer.Option(help="Folder for report.json and report.html.", show_default=False)
 ]
 VersionOption = Annotated[bool, typer.Option("--version", help="Say the version.")]
 
@@ -41,6 +45,12 @@ def begin(context: typer.Context, config: Path | None, *, version: bool) -> None
 def command_line() -> str:
     """The command as it was given, for whoever wants to run it again."""
     return shlex.join(["harambee", *sys.argv[1:]])
+
+
+def write(report: Report, folder: Path) -> None:
+    """Write a report as JSON and as a page, and say where."""
+    as_json, as_html = write_report(report, folder)
+    console.print(f"Written to {as_html} and {as_json}.", markup=False, soft_wrap=True)
 
 
 @contextmanager

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from statistics import median
 
-from backend.domain import SourceKind, SpanScores
+from backend.domain import SourceKind, SpanScores, Task
 from backend.errors import InputError
 from backend.quality.crowd import Agreed, Crowd, Marked, aggregate
 from backend.quality.crowd_report import (
@@ -25,7 +25,8 @@ class ProjectCrowd:
     """What a project's annotations say of its annotators.
 
     ``seconds``: median lead time of each annotator, where the tool tells; ``queue``: contested
-    tasks, the most contested first; ``shared``: tasks that several people labelled.
+    tasks, the most contested first; ``shared``: tasks that several people labelled; ``texts``: the
+    labelled tasks by id; ``llm``: the models that were judged as one more annotator.
     """
 
     tasks: int
@@ -35,6 +36,8 @@ class ProjectCrowd:
     agreement: Mapping[tuple[str, str], SpanScores]
     seconds: Mapping[str, float]
     queue: tuple[Agreed, ...]
+    texts: Mapping[str, Task] = field(default_factory=dict)
+    llm: tuple[str, ...] = ()
 
 
 def project_crowd(work: Workspace, *, count_llm: bool = False) -> ProjectCrowd:
@@ -47,8 +50,10 @@ def project_crowd(work: Workspace, *, count_llm: bool = False) -> ProjectCrowd:
     if not texts:
         raise InputError("No task of this project is labelled yet, so there is nobody to judge.")
     shared = sum(len(text.by_annotator) > 1 for text in texts)
+    models: set[str] = set()
     if count_llm:
         answers = work.suggestions.by_source(SourceKind.LLM)
+        models = {it.source.model for it in answers.values()}
         texts = [
             Marked(it.task_id, {**it.by_annotator, LLM_VOTER: answers[it.task_id].spans})
             if it.task_id in answers
@@ -69,4 +74,6 @@ def project_crowd(work: Workspace, *, count_llm: bool = False) -> ProjectCrowd:
         agreement=pairwise_agreement(texts),
         seconds={name: median(times) for name, times in seconds.items()},
         queue=tuple(adjudication_queue(crowd)),
+        texts={reading.task.id: reading.task for reading in readings if reading.notes},
+        llm=tuple(sorted(models)),
     )

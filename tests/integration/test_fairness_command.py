@@ -140,6 +140,13 @@ def test_other_texts_are_no_predictions(fairness, files, tmp_path):
     assert "same order" in said
 
 
+def test_a_project_and_files_together_are_refused(fairness, files):
+    result = fairness("--project", "7", "--gold", files[0])
+
+    assert result.exit_code == 1
+    assert "--project ID alone" in result.stderr
+
+
 def test_somebody_has_to_be_judged(fairness):
     result, said = fairness()
 

@@ -124,6 +124,28 @@ class TestCrowd:
         assert "LLM" in said(run("crowd", "--llm"))
         assert "LLM" not in said(run("crowd"))
 
+    def test_the_same_as_a_report(self, project, run, tmp_path):
+        for by in ("ada", "ben", "<b>cid</b>"):
+            label(project, range(40), by=by)
+        label(project, range(40), spans_of=lambda number: [], by="idle")
+
+        result = run("crowd", "--llm", "--out", str(tmp_path / "out"))
+
+        assert result.exit_code == 0, result.output
+        page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+        assert "<svg" in page
+        assert "<b>cid</b>" not in page
+        assert "idle is suspect" in page
+        content = json.loads((tmp_path / "out" / "report.json").read_text(encoding="utf-8"))
+        found = content["results"]
+        assert content["provenance"]["model"] == "gpt-6-luna"
+        assert {one["name"]: one["spammer"] for one in found["annotators"]}["idle"]
+        assert len(found["agreement"]) == 10
+        assert len(found["queue"]) == 40
+        place = found["queue"][0]["places"][0]
+        assert place["votes"]["idle"] == "nothing"
+        assert sum(place["probabilities"].values()) == pytest.approx(1)
+
     def test_one_annotator_cannot_be_compared(self, project, run):
         label(project, range(10))
 
@@ -146,6 +168,19 @@ class TestLabelErrors:
         line = result.output.splitlines()[-1]
         assert "/projects/7/data?task=17 " in line
         assert "'Lagos' is labelled as nothing, expected LOC" in line
+
+    def test_the_same_as_a_report(self, project, run, tmp_path):
+        label(project, range(200), lambda n: gold_of(n)[:1] if n == 17 else gold_of(n))
+
+        result = run("label-errors", "--out", str(tmp_path / "out"))
+
+        assert result.exit_code == 0, result.output
+        content = json.loads((tmp_path / "out" / "report.json").read_text(encoding="utf-8"))
+        worst = content["results"]["suspects"][0]
+        assert (worst["task_id"], worst["given"], worst["expected"]) == ("17", None, "LOC")
+        page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+        assert "/projects/7/data?task=17" in page
+        assert text_of(17) in page
 
     def test_too_few_labels_are_said_to_be_too_few(self, project, run):
         label(project, range(5))
