@@ -213,6 +213,11 @@ class Example:
     spans: tuple[Span, ...]
     weight: float = 1.0
 
+    @property
+    def copies(self) -> int:
+        """How often a tagger learns it: the weight in whole numbers, so up to 0.5 not at all."""
+        return round(self.weight)
+
 
 @dataclass(frozen=True, slots=True)
 class SpanScores:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -41,7 +41,7 @@ class Trainer:
         So it never goes on from ``start``, which may have learnt what is judged. ``None`` where the
         examples hold no span to learn from.
         """
-        if self._hold_a_span(examples):
+        if hold_a_span(examples, self.scheme):
             return self.family.train(examples, self.scheme, self.rng, self.progress)
         return None
 
@@ -53,13 +53,15 @@ class Trainer:
         See :class:`~backend.protocols.Revising`. ``None`` where the family does not do that, or
         ``right`` holds no span to learn from.
         """
-        if isinstance(self.family, Revising) and self._hold_a_span(right):
+        if isinstance(self.family, Revising) and hold_a_span(right, self.scheme):
             return self.family.revise(right, given, asked, self.scheme, self.progress)
         return None
 
-    def _hold_a_span(self, examples: Sequence[Example]) -> bool:
-        counting = (example for example in examples if example.weight >= 0.5)
-        return any(span.label in self.scheme for example in counting for span in example.spans)
+
+def hold_a_span(examples: Iterable[Example], scheme: LabelScheme) -> bool:
+    """Whether there is anything to learn from: a label of the scheme in a text that counts."""
+    counting = (example for example in examples if example.copies > 0)
+    return any(span.label in scheme for example in counting for span in example.spans)
 
 
 def folds_of(texts: Sequence[str], folds: int, rng: np.random.Generator) -> IntArray:

@@ -15,6 +15,7 @@ from itertools import chain
 import numpy as np
 from scipy.sparse import csr_array
 
+from backend.active_learning.trainer import hold_a_span
 from backend.domain import Example, LabelScheme
 from backend.protocols import FloatArray
 from backend.quality.holdout import lot
@@ -47,7 +48,7 @@ def folds(examples: Sequence[Example], scheme: LabelScheme) -> list[list[Example
     rests = [
         [example for example in examples if fold_of(example.text) != fold] for fold in range(FOLDS)
     ]
-    return rests if all(_teaches(rest, scheme) for rest in rests) else []
+    return rests if all(hold_a_span(rest, scheme) for rest in rests) else []
 
 
 def unlabelled(texts: Iterable[str], examples: Sequence[Example]) -> Iterator[str]:
@@ -65,11 +66,6 @@ def unlabelled(texts: Iterable[str], examples: Sequence[Example]) -> Iterator[st
         if tokens > MOST_TOKENS:
             return
         yield text
-
-
-def _teaches(examples: Iterable[Example], scheme: LabelScheme) -> bool:
-    counting = (example for example in examples if example.weight >= 0.5)
-    return any(span.label in scheme for example in counting for span in example.spans)
 
 
 def guesses(

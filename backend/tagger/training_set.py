@@ -28,9 +28,8 @@ class TaggedText:
 def tagged_texts(examples: Sequence[Example], scheme: LabelScheme) -> list[TaggedText]:
     """Tokenised examples, those without tokens or weight left out.
 
-    Weights are rounded to whole copies, so below 0.5 an example does not count. Spans with
-    labels outside ``scheme`` are left out. What was left out or widened is logged. Raises
-    :class:`~backend.errors.InputError` when no span remains to learn from.
+    Spans with labels outside ``scheme`` are left out. What was left out or widened is logged.
+    Raises :class:`~backend.errors.InputError` when no span remains to learn from.
     """
     tagged = []
     foreign = inexact = 0
@@ -40,9 +39,8 @@ def tagged_texts(examples: Sequence[Example], scheme: LabelScheme) -> list[Tagge
         tokens = tokenise(example.text)
         tags, widened = to_bio(tokens, spans)
         inexact += widened
-        copies = round(example.weight)
-        if tokens and copies > 0:
-            tagged.append(TaggedText(example.text, tokens, tags, copies))
+        if tokens and example.copies > 0:
+            tagged.append(TaggedText(example.text, tokens, tags, example.copies))
     if foreign or inexact:
         log.warning("training spans changed", outside_the_scheme=foreign, widened=inexact)
     if all(tag == OUTSIDE for one in tagged for tag in one.tags):

@@ -90,6 +90,7 @@ def test_no_text_teaches_what_is_guessed_for_its_own_fold():
         LABELLED[:1],
         [Example(each.task_id, each.text, ()) for each in LABELLED],
         [Example(each.task_id, each.text, each.spans, weight=0.0) for each in LABELLED],
+        [Example(each.task_id, each.text, each.spans, weight=0.5) for each in LABELLED],
         LABELLED[:1] * 5,
     ],
 )
