@@ -27,7 +27,7 @@ def lot(text: str, number: int) -> float:
 
 
 def _lot_bytes(text: str, number: int) -> bytes:
-    digest = hashlib.sha256(" ".join(text.split()).encode()).digest()
+    digest = hashlib.sha256(" ".join(text.split()).encode(errors="surrogatepass")).digest()
     return digest[8 * number : 8 * number + 8]
 
 

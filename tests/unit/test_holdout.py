@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backend.domain import Example
-from backend.quality.holdout import is_held_out, split
+from backend.quality.holdout import is_held_out, lot, split
 
 TEXTS = [f"Umfana {number} uye eGoli." for number in range(2000)]
 HELD_OUT_OF_40 = [0, 1, 7, 9, 13, 24, 27, 37]
@@ -51,3 +51,8 @@ def test_every_example_is_on_one_side_in_its_order() -> None:
 
     assert sorted(training + held_out, key=lambda item: int(item.task_id)) == examples(TEXTS)
     assert [int(item.task_id) for item in training] == sorted(int(i.task_id) for i in training)
+
+
+def test_a_text_with_half_a_character_has_a_lot_like_any_other() -> None:
+    assert 0 <= lot("Umfana \ud800 uye eGoli.", 3) < 1
+    assert lot("Umfana \ud800 uye eGoli.", 3) != lot("Umfana \ud801 uye eGoli.", 3)
