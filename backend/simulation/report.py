@@ -18,6 +18,7 @@ from backend.simulation.paper_report import Published, comparisons, paper_sectio
 from backend.simulation.plan import DEFAULT, RANDOM, Cell, Plan, Route
 from backend.simulation.play import Played
 from backend.simulation.related_report import auxiliary_section, helped
+from backend.simulation.routes_report import routes_section, shared
 
 SCHEMA = 1
 LIBRARIES = ("numpy", "python-crfsuite", "scikit-learn")
@@ -93,7 +94,7 @@ class Findings:
                 for place in outcomes.places
                 for kind in outcomes.kinds
             ],
-            "routes": self._routes_json(),
+            "routes": [each.as_json() for each in shared(outcomes)],
             "auxiliary": [each.as_json() for each in helped(outcomes)],
             "paper": [each.as_json() for each in comparisons(self.outcomes, self.published)],
             "runs": [
@@ -117,40 +118,6 @@ class Findings:
         }
         names = {name: self.plan.resolved(name) for name in self.plan.strategies}
         return plan | {"strategies": names}
-
-    def _routes_json(self) -> list[dict[str, Any]]:
-        found = []
-        for place in self.outcomes.places:
-            for kind in self.outcomes.kinds:
-                if kind.route is not Route.DEFAULT:
-                    continue
-                better, all_human = self._better(place, kind), replace(kind, route=Route.ALL_HUMAN)
-                share = (
-                    self.outcomes.share_of(place, kind, all_human)
-                    if all_human in self.outcomes.kinds
-                    else None
-                )
-                found.append(
-                    {
-                        "language": place,
-                        "strategy": kind.strategy,
-                        "auxiliary": kind.auxiliary,
-                        "better_of_human_only_and_llm_only": better.route.value,
-                        "default_less_better": _json(
-                            self.outcomes.difference(place, kind, better, -1)
-                        ),
-                        "share_of_all_human": _json(share),
-                    }
-                )
-        return found
-
-    def _better(self, place: str, kind: Kind) -> Kind:
-        """Of humans alone and the LLM alone, what did better; humans alone are always played."""
-        alone = [replace(kind, route=route) for route in (Route.HUMAN_ONLY, Route.LLM_ONLY)]
-        return max(
-            (other for other in alone if other in self.outcomes.kinds),
-            key=lambda other: self.outcomes.f1(place, other)[:, -1].mean(),
-        )
 
     def lead(self, place: str, kind: Kind) -> Interval | None:
         """F1 above random queries at the round where strategies are compared.
@@ -224,8 +191,8 @@ class Findings:
         """The page."""
         outcomes = self.outcomes
         sections = [Section("F1 by round", [self.summary()])]
-        if routes := self._routes_table():
-            sections.append(Section("Who labels", [routes]))
+        if found := shared(outcomes):
+            sections.append(routes_section(found))
         if self.plan.auxiliary:
             sections.append(auxiliary_section(outcomes, self.plan.auxiliary, self.name))
         if self.plan.paper:
@@ -283,26 +250,6 @@ class Findings:
             )
         return said
 
-    def _routes_table(self) -> Table | None:
-        rows = [
-            [
-                each["language"],
-                Kind(each["strategy"], auxiliary=each["auxiliary"]).name,
-                each["better_of_human_only_and_llm_only"],
-                _interval(each["default_less_better"]),
-                _interval(each["share_of_all_human"]),
-            ]
-            for each in self._routes_json()
-        ]
-        columns = [
-            Column("language", words=True),
-            Column("queries", words=True),
-            Column("better of human-only and llm-only", words=True),
-            Column("default route above it", percent=True),
-            Column("share of all-human F1", percent=True, unit="%"),
-        ]
-        return Table("The default route after the last round", columns, rows) if rows else None
-
     def _paper_section(self) -> Section:
         described = list((self.plan.annotator or {}).values())
         llm = ", ".join(map(str, list(described[0].values())[:2])) if described else "left out"
@@ -355,14 +302,6 @@ def _round_json(played: Played) -> dict[str, Any]:
 
 def _json(interval: Interval | None) -> dict[str, float | None] | None:
     return interval.as_json() if interval else None
-
-
-def _interval(data: Mapping[str, Any] | None) -> Interval | None:
-    if data is None:
-        return None
-    unknown = float("nan")
-    bounds = (unknown if data[name] is None else data[name] for name in ("value", "low", "high"))
-    return Interval(*bounds)
 
 
 def _points(interval: Interval) -> str:
