@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from importlib.metadata import version
 from typing import Any
@@ -71,32 +71,20 @@ class Findings:
             "full_data": {
                 place: _rounded(outcomes.full(place).mean()) for place in outcomes.places
             },
-            "curves": [
-                {
-                    "language": place,
-                    "strategy": kind.strategy,
-                    "route": kind.route.value,
-                    "auxiliary": kind.auxiliary,
-                    "points": [point.as_json() for point in outcomes.curve(place, kind)],
+            "curves": self._each_kind(
+                lambda place, kind: {
+                    "points": [point.as_json() for point in outcomes.curve(place, kind)]
                 }
-                for place in outcomes.places
-                for kind in outcomes.kinds
-            ],
-            "comparisons": [
-                {
-                    "language": place,
-                    "strategy": kind.strategy,
-                    "route": kind.route.value,
-                    "auxiliary": kind.auxiliary,
+            ),
+            "comparisons": self._each_kind(
+                lambda place, kind: {
                     f"less_random_at_round_{COMPARED_ROUND}": _json(self.lead(place, kind)),
                     "below_full_data_at_last_round": _json(outcomes.gap_to_full(place, kind)),
                 }
-                for place in outcomes.places
-                for kind in outcomes.kinds
-            ],
+            ),
             "routes": [each.as_json() for each in shared(outcomes)],
             "auxiliary": [each.as_json() for each in helped(outcomes)],
-            "paper": [each.as_json() for each in comparisons(self.outcomes, self.published)],
+            "paper": [each.as_json() for each in comparisons(outcomes, self.published)],
             "runs": [
                 {
                     "language": cell.language,
@@ -109,6 +97,20 @@ class Findings:
                 for cell, rounds in self.results.items()
             ],
         }
+
+    def _each_kind(self, told: Callable[[str, Kind], dict[str, Any]]) -> list[dict[str, Any]]:
+        """What is told of every language and way of working."""
+        return [
+            {
+                "language": place,
+                "strategy": kind.strategy,
+                "route": kind.route.value,
+                "auxiliary": kind.auxiliary,
+                **told(place, kind),
+            }
+            for place in self.outcomes.places
+            for kind in self.outcomes.kinds
+        ]
 
     def _configuration(self) -> dict[str, Any]:
         plan = asdict(self.plan) | {
