@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from argilla_pipeline.http import ArgillaHttp
-from backend.errors import ToolRejectedError, ToolUnreachableError
+from backend.errors import ToolRefusedError, ToolRejectedError, ToolUnreachableError
 from backend.tool_http import NotFoundError
 
 Json = dict[str, Any]
@@ -46,6 +46,14 @@ class ArgillaClient:
     def users(self) -> list[Json]:
         """Every user; only for owners."""
         return items(self.http.get("/users"))
+
+    def usernames(self) -> dict[str, str]:
+        """User names by id, as far as the key's user sees them."""
+        try:
+            users = self.users()
+        except ToolRefusedError:
+            users = [self.me()]
+        return {str(user["id"]): str(user["username"]) for user in users}
 
     def create_user(self, username: str, password: str, role: str = "annotator") -> Json:
         """A new user."""

@@ -12,7 +12,7 @@ from argilla_pipeline.connection import SetUp, find_dataset, schema_of, set_up
 from argilla_pipeline.kind import ARGILLA, ArgillaKind
 from argilla_pipeline.tool import ArgillaTool
 from backend import loop
-from backend.errors import ConfigurationError, InputError, ToolRefusedError
+from backend.errors import ConfigurationError, InputError
 from backend.llm.guidelines import find_guidelines
 from backend.protocols import Progress, silent
 from backend.services import Services
@@ -105,8 +105,4 @@ class ArgillaOperations:
 
     def names(self) -> dict[str, str]:
         """User names by id, as far as the key's user sees them."""
-        try:
-            users = self.client.users()
-        except ToolRefusedError:
-            users = [self.client.me()]
-        return {str(user["id"]): str(user["username"]) for user in users}
+        return self.client.usernames()

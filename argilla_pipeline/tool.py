@@ -154,6 +154,10 @@ class ArgillaTool:
         rows = self._client.records(self._dataset_id, include)
         return (raw for raw in rows if wanted is None or raw["id"] in wanted)
 
+    def annotators(self) -> Mapping[str, str]:
+        """User names; without an owner's key that of its user alone."""
+        return self._client.usernames()
+
     # Reviews.
 
     def task_link(self, task: Task) -> str:

@@ -87,6 +87,10 @@ class NoTool:
         """Ask for a token."""
         raise no_token()
 
+    def annotators(self) -> Mapping[str, str]:
+        """Nobody: annotators go by their ids."""
+        return {}
+
     def prioritise(self, version: str) -> None:
         """Ask for a token."""
         raise no_token()

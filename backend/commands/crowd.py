@@ -24,7 +24,9 @@ from backend.commands.terminal import (
     write,
 )
 from backend.domain import ReviewItem, ReviewKind, Task
+from backend.errors import ToolError
 from backend.laboratory.crowd import ProjectCrowd, project_crowd
+from backend.protocols import AnnotationTool
 from backend.quality.audit import is_audited
 from backend.reports.page import Provenance
 from backend.services import Services
@@ -51,7 +53,7 @@ def crowd(  # noqa: PLR0913, PLR0917 - one parameter per option
         if send is not None:
             with progress_bar() as progress:
                 loop.pull(work, progress)
-        result = project_crowd(work, count_llm=llm)
+        result = project_crowd(work, count_llm=llm, names=_names(work.tool))
         console.print(standing(result), markup=False, soft_wrap=True)
         console.print(_annotators(result))
         if result.agreement:
@@ -68,6 +70,15 @@ def crowd(  # noqa: PLR0913, PLR0917 - one parameter per option
         if send is not None:
             candidates = to_decide(result, result.texts, work.audit_share if llm else 0.0)
             review.send(services, found, ReviewKind.ADJUDICATION, candidates, send, done)
+
+
+def _names(tool: AnnotationTool) -> Mapping[str, str]:
+    """What annotators are called; nothing else here needs the tool, so it may be down."""
+    try:
+        return tool.annotators()
+    except ToolError as error:
+        console.print(f"Annotators go by their ids: {error}", markup=False, soft_wrap=True)
+        return {}
 
 
 def to_decide(

@@ -54,6 +54,10 @@ class LabelStudioClient:
         """The user that the API key belongs to."""
         return record(self.http.get("/api/current-user/whoami"))
 
+    def users(self) -> list[Json]:
+        """Everybody in the user's organisation."""
+        return list(self.http.get("/api/users/"))
+
     def project(self, project_id: int) -> Json:
         """A project's settings, its labelling config among them."""
         return record(self.http.get(f"/api/projects/{project_id}/"))

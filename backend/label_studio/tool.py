@@ -136,6 +136,10 @@ class LabelStudioTool:
                 f"{version!r} under Settings > Annotation > Live Predictions."
             )
 
+    def annotators(self) -> Mapping[str, str]:
+        """The addresses that users log in with."""
+        return {str(user["id"]): str(user["email"]) for user in self._client.users()}
+
     def task_link(self, task: Task) -> str:
         """The labelling view of a task."""
         return labelling_view(self._client.url, self._project_id, task.id)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from statistics import median
 
-from backend.domain import SourceKind, SpanScores, Task
+from backend.domain import Annotation, SourceKind, SpanScores, Task
 from backend.errors import InputError
 from backend.quality.crowd import Agreed, Crowd, Marked, aggregate
 from backend.quality.crowd_report import (
@@ -40,12 +40,19 @@ class ProjectCrowd:
     llm: tuple[str, ...] = ()
 
 
-def project_crowd(work: Workspace, *, count_llm: bool = False) -> ProjectCrowd:
+def project_crowd(
+    work: Workspace, *, count_llm: bool = False, names: Mapping[str, str] | None = None
+) -> ProjectCrowd:
     """Judge everybody who labelled, with the LLM as one more annotator if asked for.
+
+    ``names``: what annotators are called, by id; others go by their ids.
 
     Raises :class:`~backend.errors.InputError` for a project without a label.
     """
-    readings = [read(task, notes, work.scheme) for task, notes in work.tasks.annotated()]
+    readings = [
+        read(task, [_named(note, names or {}) for note in notes], work.scheme)
+        for task, notes in work.tasks.annotated()
+    ]
     texts = [reading.marked for reading in readings if reading.notes]
     if not texts:
         raise InputError("No task of this project is labelled yet, so there is nobody to judge.")
@@ -77,3 +84,7 @@ def project_crowd(work: Workspace, *, count_llm: bool = False) -> ProjectCrowd:
         texts={reading.task.id: reading.task for reading in readings if reading.notes},
         llm=tuple(sorted(models)),
     )
+
+
+def _named(note: Annotation, names: Mapping[str, str]) -> Annotation:
+    return replace(note, annotator=names.get(note.annotator, note.annotator))

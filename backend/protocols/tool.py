@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Protocol
 
 from backend.domain import Annotation, ReviewItem, ReviewKind, ReviewQueue, Suggestion, Task
@@ -32,6 +32,12 @@ class AnnotationTool(Protocol):
         """Every annotation that annotators submitted and that still stands, skips included.
 
         Of the whole project, or of the tasks with these ids; an id that is gone has none.
+        """
+
+    def annotators(self) -> Mapping[str, str]:
+        """What annotators are called, by the id that annotations carry; no two the same.
+
+        As far as the tool tells whoever asks; somebody who is not there goes by the id.
         """
 
     def prioritise(self, version: str) -> None:

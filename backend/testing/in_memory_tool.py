@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -58,6 +58,10 @@ class InMemoryTool:
         for annotation in list(self._annotations.values()):
             if task_ids is None or annotation.task_id in task_ids:
                 yield annotation
+
+    def annotators(self) -> Mapping[str, str]:
+        """Everybody whose annotation stands, by the name that they go by."""
+        return {it.annotator: it.annotator for it in self._annotations.values()}
 
     def prioritise(self, version: str) -> None:
         """Let the scores of ``version`` order the queue."""

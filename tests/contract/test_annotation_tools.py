@@ -245,6 +245,12 @@ def test_an_annotation_without_spans_is_accepted_too(project):
     assert (annotation.spans, annotation.skipped) == ((), False)
 
 
+def test_whoever_annotated_has_a_name(project):
+    project.annotate(next(project.tool.tasks()), [])
+    (annotation,) = project.tool.accepted()
+    assert project.tool.annotators()[annotation.annotator]
+
+
 def test_a_skip_is_accepted_as_a_skip(project):
     first, *_ = project.tool.tasks()
     project.skip(first)

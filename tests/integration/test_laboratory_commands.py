@@ -6,6 +6,7 @@ import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from scripted_http import ScriptedServer
 from typer.testing import CliRunner
 from web_backend import WebBackend, raw_task
 
@@ -156,6 +157,39 @@ class TestCrowd:
 
         assert result.exit_code == 1
         assert "nobody to judge" in result.stderr
+
+
+class TestNames:
+    @pytest.fixture
+    def label_studio(self):
+        server = ScriptedServer()
+        server.answer = lambda *request: (200, [{"id": "ada", "email": "ada@example.org"}])
+        yield server
+        server.stop()
+
+    def crowd(self, run, server):
+        settings = {"LABEL_STUDIO_URL": server.url, "LABEL_STUDIO_API_KEY": "a" * 40}
+        return run("crowd", "--contested", "0", **settings)
+
+    def test_annotators_go_by_what_the_tool_calls_them(self, project, run, label_studio):
+        for by in ("ada", "ben"):
+            label(project, range(20), by=by)
+
+        told = said(self.crowd(run, label_studio))
+
+        assert "ada@example.org" in told
+        assert " ben " in told
+        assert label_studio.paths() == {"/api/users/": 1}
+
+    def test_they_go_by_their_ids_where_the_tool_does_not_say(self, project, run, label_studio):
+        label_studio.answer = lambda *request: (403, {"detail": "not for you"})
+        label(project, range(20))
+
+        result = self.crowd(run, label_studio)
+
+        assert result.exit_code == 0, result.output
+        assert "go by their ids" in said(result)
+        assert " ada " in said(result)
 
 
 class TestLabelErrors:
