@@ -49,7 +49,9 @@ def read_texts(path: Path) -> list[Case]:
             lines = path.read_text(encoding="utf-8-sig").split("\n")
         except (OSError, UnicodeDecodeError) as error:
             raise InputError(f"Cannot read {path}: {error}.") from error
-        found = [_case(line, f"{path}, line {at}") for at, line in enumerate(lines, 1) if line]
+        found = [
+            _case(line, f"{path}, line {at}") for at, line in enumerate(lines, 1) if line.strip()
+        ]
     if not found:
         raise InputError(f"There is no text in {path}.")
     return found

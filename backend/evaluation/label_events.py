@@ -33,7 +33,8 @@ _KINDS = (SourceKind.TAGGER, SourceKind.LLM)
 def read_events(path: Path) -> list[LabelEvent]:
     """The labels in a file. Raises :class:`~backend.errors.InputError` with the line at fault."""
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        # Only a line feed ends a line: texts may hold other signs that Python takes for an end.
+        lines = path.read_text(encoding="utf-8-sig").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"Cannot read {path}: {error}.") from error
     events = [_event(path, number, line) for number, line in enumerate(lines, 1) if line.strip()]

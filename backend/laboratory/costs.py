@@ -186,7 +186,7 @@ class _Study:
                 training_seconds=seconds,
                 blind_texts=sum(self.blind[: report.labels]),
             )
-            shown = self._shown(report, told[serving] if serving else None)
+            shown = self._shown(report, None if serving is None else told[serving])
             self._add(HYBRID, point, shown)
         if lost:
             self.remarks.append(f"The models of rounds {lost} cannot be read and are left out.")

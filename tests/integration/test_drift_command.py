@@ -13,7 +13,7 @@ from web_backend import WebBackend, raw_task
 
 from backend.cli import app
 from backend.domain import NO_SOURCE, Annotation, SourceKind, Span, Suggestion
-from backend.evaluation.label_events import events_of_project
+from backend.evaluation.label_events import events_of_project, read_events
 
 START = datetime(2026, 1, 5, tzinfo=UTC)
 GOLD = ((0, 5, "PER"), (14, 18, "LOC"))
@@ -89,6 +89,16 @@ def test_the_same_seed_makes_the_same_report(drift, tmp_path):
         texts.append((tmp_path / "out" / "report.html").read_text())
 
     assert texts[0] == texts[1]
+
+
+@pytest.mark.parametrize("sign", ["\u2028", "\x85"])
+def test_a_text_may_hold_any_sign_that_is_no_line_feed(tmp_path, sign):
+    row = {"at": "2026-01-05", "text": f"Kano{sign}Amina", "accepted": [[5, 10, "PER"]]}
+    path = tmp_path / "labels.jsonl"
+    line = json.dumps(row, ensure_ascii=False)
+    path.write_bytes(f"\ufeff{line}\r\n\r\n{line}\r\n".encode())
+
+    assert [event.text for event in read_events(path)] == [row["text"]] * 2
 
 
 @pytest.mark.parametrize(

@@ -131,6 +131,15 @@ def test_a_line_that_cannot_be_used_is_named(fairness, files, tmp_path, line):
     assert "line 2 cannot be used" in said
 
 
+def test_blank_lines_are_passed_over(fairness, files, tmp_path):
+    spaced = tmp_path / "spaced.jsonl"
+    spaced.write_bytes(files[0].read_bytes().replace(b"\n", b"\r\n \r\n"))
+
+    result, _ = fairness("--gold", spaced, "--predictions", files[1])
+
+    assert result.exit_code == 0, result.output
+
+
 def test_other_texts_are_no_predictions(fairness, files, tmp_path):
     other = write(tmp_path / "other.jsonl", list(gold(10)))
 
@@ -141,10 +150,10 @@ def test_other_texts_are_no_predictions(fairness, files, tmp_path):
 
 
 def test_a_project_and_files_together_are_refused(fairness, files):
-    result = fairness("--project", "7", "--gold", files[0])
+    result, said = fairness("--project", "7", "--gold", files[0])
 
     assert result.exit_code == 1
-    assert "--project ID alone" in result.stderr
+    assert "--project ID alone" in said
 
 
 def test_somebody_has_to_be_judged(fairness):
