@@ -93,13 +93,35 @@ def project_curve(
     """
     if wrong := [target for target in targets if target < 1]:
         raise InputError(f"{wrong[0]} is no number of labels to expect anything of: say 1 or more.")
-    rng, progress = trainer.rng, trainer.progress
     distinct = list({example.text: example for example in examples}.values())
     if len(distinct) < FEWEST or sum(bool(example.spans) for example in distinct) < _STEPS:
         raise InputError(
             f"{len(distinct)} labelled texts are here; a learning curve needs {FEWEST}, and "
             f"{_STEPS} of them with spans. Label more first."
         )
+    rng = trainer.rng
+    seen, measured = [], []
+    for size, counts in _counts_by_size(distinct, trainer, targets, splits, unlabelled).items():
+        at, deviation = _measured(size, counts, rng)
+        seen.append(at)
+        measured.append(Measurement(size, at.f1.value, deviation))
+    last = measured[-1].labels
+    expected = [_expected(measured, target, splits, rng) for target in targets if target > last]
+    return Projection(len(distinct), splits, tuple(seen), tuple(expected))
+
+
+def _counts_by_size(
+    distinct: list[Example],
+    trainer: Trainer,
+    targets: Sequence[int],
+    splits: int,
+    unlabelled: Sequence[str],
+) -> dict[int, FloatArray]:
+    """Right, spurious and missed spans (n_texts, 3) by the number of labels learnt from.
+
+    Of each text while it was held out, added up over the splits; sizes from small to large.
+    """
+    rng, progress = trainer.rng, trainer.progress
     counts: dict[int, FloatArray] = {}
     order = np.arange(len(distinct))
     for split in range(splits):
@@ -117,14 +139,7 @@ def project_curve(
             of_size = counts.setdefault(size, np.zeros((len(distinct), 3)))
             of_size[held_out] += counts_by_text(tagger, judged)
     progress(splits, splits, "splits of the labels")
-    seen, measured = [], []
-    for size, of_size in counts.items():
-        at, deviation = _measured(size, of_size, rng)
-        seen.append(at)
-        measured.append(Measurement(size, at.f1.value, deviation))
-    last = measured[-1].labels
-    expected = [_expected(measured, target, splits, rng) for target in targets if target > last]
-    return Projection(len(distinct), splits, tuple(seen), tuple(expected))
+    return counts
 
 
 def _sizes(labels: int, targets: Sequence[int]) -> list[int]:
