@@ -68,5 +68,7 @@ def project_status(services: Services, project: Project) -> ProjectStatus:
 
 def _audited(records: SqlTaskRecords, suggestions: SqlSuggestionRecords, share: float) -> int:
     """How many labels of audited texts were made without a suggestion in view."""
+    if not share:
+        return 0
     unseen = suggestions.shown_nothing()
     return sum(task.id in unseen and is_audited(task.text, share) for task, _ in records.labelled())

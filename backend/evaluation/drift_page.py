@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from backend.quality.drift import Drift, Period, Watched
 from backend.quality.intervals import Interval
 from backend.reports.figures import Series, learning_curve
-from backend.reports.page import Cell, Column, Figure, Provenance, Report, Section, Table, Text
+from backend.reports.page import Cell, Column, Figure, Provenance, Report, Section, Table
 
 RISEN = {1: "rose", -1: "fell"}
 SHARES = (
@@ -134,29 +134,27 @@ def _watch_section(found: Drift) -> Section:
         f"{found.length:,} are watched. Doubtful texts are asked for first, so what is labelled "
         "changes by itself; blind labels are a random sample at any time."
     )
-    drawn = [each for each in found.watched if each.watch.watched]
-    blocks: list[Text | Table | Figure] = [
-        Table("What is watched, label by label", columns, rows, note)
-    ]
-    if drawn:
-        lines = [
-            Series(
-                each.name,
-                list(each.events[each.needed :][: each.watch.watched]),
-                each.watch.height.tolist(),
-            )
-            for each in drawn
-        ]
-        blocks.append(
-            learning_curve(
-                "Evidence of a change; above 1 is an alarm",
-                [_thinned(line) for line in lines],
-                "labels so far",
-                "evidence / limit",
-                {"alarm": 1.0},
-            )
+    table = Table("What is watched, label by label", columns, rows, note)
+    return Section("Alarms", [table, *_evidence(found)])
+
+
+def _evidence(found: Drift) -> list[Figure]:
+    """How near each watch came to an alarm, where any has begun."""
+    lines = [
+        Series(
+            each.name,
+            list(each.events[each.needed :][: each.watch.watched]),
+            each.watch.height.tolist(),
         )
-    return Section("Alarms", blocks)
+        for each in found.watched
+        if each.watch.watched
+    ]
+    if not lines:
+        return []
+    caption = "Evidence of a change; above 1 is an alarm"
+    shown = [_thinned(line) for line in lines]
+    levels = {"alarm": 1.0}
+    return [learning_curve(caption, shown, "labels so far", "evidence / limit", levels)]
 
 
 def _outcome(found: Drift, each: Watched) -> str:

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from statistics import median
 
 from backend.domain import Annotation, SourceKind, SpanScores, Task
 from backend.errors import InputError
-from backend.quality.crowd import Agreed, Crowd, Marked, aggregate
+from backend.quality.crowd import Agreed, Crowd, aggregate
 from backend.quality.crowd_report import (
     AnnotatorQuality,
     adjudication_queue,
     annotator_qualities,
     pairwise_agreement,
 )
-from backend.quality.trusted import LLM_VOTER, read
+from backend.quality.trusted import Reading, read, with_llm
 from backend.workspace import Workspace
 
 
@@ -61,25 +61,16 @@ def project_crowd(
     if count_llm:
         answers = work.suggestions.by_source(SourceKind.LLM)
         models = {it.source.model for it in answers.values()}
-        texts = [
-            Marked(it.task_id, {**it.by_annotator, LLM_VOTER: answers[it.task_id].spans})
-            if it.task_id in answers
-            else it
-            for it in texts
-        ]
+        llm = {task_id: answer.spans for task_id, answer in answers.items()}
+        texts = [with_llm(text, llm) for text in texts]
     crowd = aggregate(texts, work.scheme.labels)
-    seconds = defaultdict(list)
-    for reading in readings:
-        for note in reading.notes:
-            if note.lead_time is not None:
-                seconds[note.annotator].append(note.lead_time)
     return ProjectCrowd(
         tasks=len(texts),
         shared=shared,
         crowd=crowd,
         annotators=tuple(annotator_qualities(crowd, texts)),
         agreement=pairwise_agreement(texts),
-        seconds={name: median(times) for name, times in seconds.items()},
+        seconds=_usual_seconds(readings),
         queue=tuple(adjudication_queue(crowd)),
         texts={reading.task.id: reading.task for reading in readings if reading.notes},
         llm=tuple(sorted(models)),
@@ -88,3 +79,13 @@ def project_crowd(
 
 def _named(note: Annotation, names: Mapping[str, str]) -> Annotation:
     return replace(note, annotator=names.get(note.annotator, note.annotator))
+
+
+def _usual_seconds(readings: Sequence[Reading]) -> dict[str, float]:
+    """Median lead time by annotator."""
+    seconds: defaultdict[str, list[float]] = defaultdict(list)
+    for reading in readings:
+        for note in reading.notes:
+            if note.lead_time is not None:
+                seconds[note.annotator].append(note.lead_time)
+    return {name: median(times) for name, times in seconds.items()}

@@ -65,7 +65,7 @@ def trusted(
         for reading in readings
         if rule.aggregate != LATEST and len(reading.marked.by_annotator) >= rule.min_annotators
     ]
-    decided = _decided([_with_llm(it.marked, rule.llm) for it in contested], scheme, rule.aggregate)
+    decided = _decided([with_llm(it.marked, rule.llm) for it in contested], scheme, rule.aggregate)
     examples, problems = [], []
     for reading in readings:
         agreed = decided.get(reading.task.id)
@@ -92,7 +92,8 @@ def read(task: Task, notes: Sequence[Annotation], scheme: LabelScheme) -> Readin
     return Reading(task, kept, found, problems)
 
 
-def _with_llm(marked: Marked, llm: Mapping[str, Spans] | None) -> Marked:
+def with_llm(marked: Marked, llm: Mapping[str, Spans] | None) -> Marked:
+    """A text's annotations, those of the LLM among them where it has an answer."""
     if llm is None or marked.task_id not in llm:
         return marked
     return Marked(marked.task_id, {**marked.by_annotator, LLM_VOTER: llm[marked.task_id]})

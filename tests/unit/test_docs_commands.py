@@ -20,6 +20,7 @@ PROGRAMS = {"harambee": get_command(app), "harambee-argilla": get_command(argill
 FENCED = re.compile(r"^```[^\n]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
 INDENTED = re.compile(r"(?:^ {4}\S[^\n]*\n)+", re.MULTILINE)
 INLINE = re.compile(r"(?<!`)`([^`]+)`(?!`)")
+PATH = re.compile(r"^(?:backend|argilla_pipeline|config|docs|docker|tests)/[\w./-]+$")
 ASSIGNMENT = re.compile(r"[A-Z_]+=\S*$")
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 
@@ -28,12 +29,17 @@ def command_lines(document: str) -> Iterator[list[str]]:
     """The words of each command line of ours, in code blocks and within sentences."""
     blocks = [*FENCED.findall(document), *INDENTED.findall(FENCED.sub("", document))]
     lines = [line for block in blocks for line in block.replace("\\\n", " ").split("\n")]
-    for line in [*lines, *INLINE.findall(FENCED.sub("", document))]:
+    for line in [*lines, *inline_code(document)]:
         words = shell_words(line)
         while words and (words[0] == "$" or ASSIGNMENT.match(words[0])):
             words.pop(0)
         if words and words[0] in PROGRAMS:
             yield words
+
+
+def inline_code(document: str) -> list[str]:
+    """What stands between backticks within sentences."""
+    return INLINE.findall(FENCED.sub("", document))
 
 
 def shell_words(line: str) -> list[str]:
@@ -100,6 +106,11 @@ class TestDocuments:
         found = {shlex.join(it): list(problems(it)) for it in command_lines(document)}
 
         assert {line: wrong for line, wrong in found.items() if wrong} == {}
+
+    def test_every_path_is_there(self, path):
+        paths = {it for code in inline_code(path.read_text("utf-8")) for it in PATH.findall(code)}
+
+        assert [it for it in sorted(paths) if not (ROOT / it).exists()] == []
 
     def test_every_relative_link_leads_somewhere(self, path):
         assert list(broken_links(path)) == []
