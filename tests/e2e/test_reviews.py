@@ -265,7 +265,7 @@ class TestCrowd:
         metadata = project.made.client.record(contested)["metadata"]
         assert metadata["adjudication"] == 1
         assert metadata["adjudication_reason"].startswith("'Lagos': ")
-        assert f"{ada} LOC" in metadata["adjudication_reason"]
+        assert f"ada-{project.made.name} LOC" in metadata["adjudication_reason"]
         assert "metadata=adjudication.ge1" in said[-1]
 
 
