@@ -19,7 +19,7 @@ from backend.active_learning.strategies import resolve
 from backend.errors import InputError
 from backend.settings import TaggerSettings
 
-VERSION = 2
+VERSION = 3
 """Of what a round does: raised where an old result would no longer come out."""
 
 DEFAULT, RANDOM, FULL, PAPER = "default", "random", "full-data", "paper"
